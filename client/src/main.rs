@@ -1,0 +1,2 @@
+//! The registry.
+fn main() {}

@@ -1,0 +1,118 @@
+//! Bodies of the small write requests: yank, matrix, bundles; and search results.
+
+use jiff::civil::Date;
+use provisioning_package::{BundleName, Digest, ExtensionType, Kind, PackageName, Target};
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::BundleState;
+
+/// Body of `PUT packages/{kind}/{name}/versions/{version}/yank`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Yank {
+    /// Why, for people.
+    pub reason: String,
+    /// The version or package to use instead.
+    #[serde(default)]
+    pub replacement: Option<String>,
+}
+
+/// Body of `PUT matrix`: a new `versions.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushMatrix {
+    /// The digest of the matrix that the new one was written over; `None` when there was
+    /// none. A registry that moved on refuses.
+    pub base: Option<Digest>,
+    /// The whole new text.
+    pub text: String,
+}
+
+/// Answer of `PUT matrix`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MatrixPushed {
+    /// The digest of the matrix that is served now.
+    pub digest: Digest,
+    /// What the registry noticed but accepted.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// The registry's serial after it.
+    pub serial: u64,
+}
+
+/// Body of `POST bundles/{name}`: publish the next sequence of a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishBundle {
+    /// What people call it.
+    pub title: String,
+    /// The day that its authors give it.
+    #[serde(default)]
+    pub release_date: Option<Date>,
+    /// The day until which it is supported.
+    #[serde(default)]
+    pub lts_until: Option<Date>,
+    /// The targets that it promises; every target that all members share where empty.
+    #[serde(default)]
+    pub targets: Vec<Target>,
+    /// What belongs to it.
+    pub members: Vec<DeclaredMember>,
+    /// Bundles that an upgrade from was tested.
+    #[serde(default)]
+    pub upgrades_from: Vec<BundleName>,
+    /// The state to publish it in.
+    pub state: BundleState,
+}
+
+/// One member of a bundle that is being published; the registry adds the digests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredMember {
+    /// The member.
+    pub name: PackageName,
+    /// Its one version.
+    pub version: Version,
+    /// Whether an install of the bundle always brings it.
+    pub required: bool,
+}
+
+/// Answer of `POST bundles/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundlePublished {
+    /// The bundle.
+    pub name: BundleName,
+    /// The sequence that it became; an equal publish again gives the same number.
+    pub sequence: u64,
+    /// Its state.
+    pub state: BundleState,
+    /// Channels that point at it now.
+    #[serde(default)]
+    pub channels: Vec<BundleName>,
+    /// What the registry noticed but accepted.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// The registry's serial after it.
+    pub serial: u64,
+}
+
+/// Answer of `GET search?q=…`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchResults {
+    /// What was found, best first.
+    pub packages: Vec<SearchResult>,
+}
+
+/// One package that a search found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchResult {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: PackageName,
+    /// What sort of extension.
+    #[serde(default, rename = "type")]
+    pub extension_type: Option<ExtensionType>,
+    /// One line for people.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Its newest version that is not yanked.
+    #[serde(default)]
+    pub newest: Option<Version>,
+}

@@ -1,0 +1,37 @@
+//! `/.well-known/provisioning-registry.json`: where a registry keeps its parts.
+
+use provisioning_package::Digest;
+use serde::{Deserialize, Serialize};
+
+/// The protocol that this code speaks.
+pub const PROTOCOL: u32 = 1;
+
+/// Where a registry keeps its parts; URLs are relative to the registry's base.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Discovery {
+    /// [`PROTOCOL`] of the registry.
+    pub protocol: u32,
+    /// What people call the registry.
+    pub name: String,
+    /// TUF metadata.
+    pub metadata: String,
+    /// TUF targets.
+    pub targets: String,
+    /// Archives by digest, without `sha256/<hex>`.
+    pub archives: String,
+    /// The write side; `None` for a folder or bucket.
+    #[serde(default)]
+    pub api: Option<String>,
+    /// Whether reading needs a token.
+    #[serde(default)]
+    pub auth_required: bool,
+    /// The root version that `root_fingerprint` is of.
+    #[serde(default = "first_root")]
+    pub root_version: u64,
+    /// sha256 of `metadata/<root_version>.root.json`.
+    pub root_fingerprint: Digest,
+}
+
+const fn first_root() -> u64 {
+    1
+}

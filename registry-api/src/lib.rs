@@ -1,0 +1,13 @@
+//! The wire: what registry and client say to each other.
+//!
+//! Serde shapes, paths and error codes, and nothing that acts: no I/O, no async. The read
+//! side (`index`, `discovery`, `bundle`, `paths`) is static files; the write side
+//! (`session`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
+
+pub mod bundle;
+pub mod command;
+pub mod discovery;
+pub mod index;
+pub mod paths;
+pub mod problem;
+pub mod session;
