@@ -1,1 +1,28 @@
-//! Under construction.
+//! The `provisioning` command: what people and scripts type.
+//!
+//! A shell around the other crates: it reads settings, talks to registries, draws tables
+//! and progress, and leaves every decision to the crate that owns it.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `env` | the process: variables, folder, clock, terminals; read nowhere else |
+//! | `settings` | what is meant, from flags, variables and files, each with its origin |
+//! | `output` | stdout for results, stderr for everything else, JSON, colour, progress |
+//! | `failure` | errors with code, causes, hints and exit status |
+//! | `context` | the three above together, handed to every command |
+//! | `registry` | the read side of a registry, verified |
+//! | `write_api` | the write side of a registry |
+//! | `credentials` | tokens, never shown |
+//! | `commands` | the tree of commands, and one file for each |
+
+mod commands;
+mod context;
+mod credentials;
+mod durable;
+mod env;
+mod failure;
+mod output;
+mod settings;
+
+pub use commands::run;
+pub use env::Env;

@@ -1,0 +1,185 @@
+//! The tree of commands.
+//!
+//! To add a command: a file `commands/<verb>.rs` with `#[derive(clap::Args)] pub(crate)
+//! struct Args` (its doc comments are the help) and `pub(crate) async fn run(args: &Args,
+//! context: &Context) -> Outcome<Exit>`; `mod <verb>;`, a variant of [`Command`] and an arm
+//! of [`dispatch`] here. `run` returns `Ok(Exit::Done)`, prints its result with
+//! `context.output.result(&document, |out| …)`, and fails with `?`. A command that talks to
+//! a registry opens it with `RegistryReader::open(context).await?`.
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use crate::context::Context;
+use crate::env::Env;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::Output;
+use crate::settings::{GlobalArgs, Settings};
+
+mod cache;
+mod completions;
+mod config;
+mod login;
+mod logout;
+mod man;
+mod registry_command;
+
+/// Install, upgrade and roll back a product that is built in many repositories, as one.
+///
+/// `provisioning install stable-3.2` installs a tested combination of packages;
+/// `provisioning rollback` undoes it. Any word that is not a command below is handed to the
+/// installed core.
+#[derive(Debug, Parser)]
+#[command(
+    name = "provisioning",
+    version,
+    propagate_version = false,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 100,
+    after_help = "Exit status: 0 done, 1 refused or failed, 2 usage, 3 no versions fit, \
+                  4 verification failed, 5 registry unreachable, 6 lock held."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Remember, list and forget registries
+    #[command(subcommand)]
+    Registry(registry_command::Action),
+    /// Store a token for the registry
+    Login(login::Args),
+    /// Forget the token for the registry
+    Logout(logout::Args),
+    /// Show settings, and where each comes from
+    #[command(subcommand)]
+    Config(config::Action),
+    /// Show where downloads are kept
+    #[command(subcommand)]
+    Cache(cache::Action),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print the manual page, or write all of them
+    Man(man::Args),
+}
+
+/// Runs the command line of `env` and returns the exit status.
+pub fn run(env: &Env) -> u8 {
+    let cli = match Cli::try_parse_from(&env.args) {
+        Ok(cli) => cli,
+        Err(problem) => return report_usage(env, &problem),
+    };
+    let settings = match Settings::read(env, &cli.global) {
+        Ok(settings) => settings,
+        Err(failure) => {
+            Output::plain(env, wants_json(env)).failure(&failure);
+            return failure.exit().status();
+        }
+    };
+    let context = Context {
+        output: Output::new(env, &settings),
+        env: env.clone(),
+        settings,
+    };
+    log_to_stderr(&context);
+    for key in &context.settings.unknown {
+        context.output.warning(&format!("no such setting: {key}"));
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(dispatch(&cli.command, &context)),
+        Err(problem) => {
+            Err(Failure::new("io", "cannot start the event loop").with_cause(problem.to_string()))
+        }
+    };
+    match outcome {
+        Ok(exit) => exit.status(),
+        Err(failure) => {
+            context.output.failure(&failure);
+            failure.exit().status()
+        }
+    }
+}
+
+async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
+    match command {
+        Command::Registry(action) => registry_command::run(action, context),
+        Command::Login(args) => login::run(args, context),
+        Command::Logout(args) => logout::run(args, context),
+        Command::Config(action) => config::run(action, context),
+        Command::Cache(action) => cache::run(action, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
+    }
+}
+
+/// The tree as clap sees it, for completions and manual pages.
+fn tree() -> clap::Command {
+    Cli::command()
+}
+
+/// Help and `--version` go to stdout and succeed; everything else is a usage error.
+fn report_usage(env: &Env, problem: &clap::Error) -> u8 {
+    match problem.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A reader that went away (`--help | head`) is no error.
+            let _ = problem.print();
+            return Exit::Done.status();
+        }
+        _ if !wants_json(env) => {
+            let _ = problem.print();
+        }
+        _ => {
+            let text = problem.render().to_string();
+            let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+            let message = message.strip_prefix("error: ").unwrap_or(message);
+            let failure = Failure::usage(message.trim());
+            let hints = rest.lines().map(str::trim).filter(|it| !it.is_empty());
+            Output::plain(env, true).failure(&failure.with_hints(hints.map(str::to_owned)));
+        }
+    }
+    Exit::Usage.status()
+}
+
+/// Whether JSON was asked for, as far as that can be told without a parsed command line.
+fn wants_json(env: &Env) -> bool {
+    let on = |it: &str| matches!(it, "1" | "true" | "yes" | "on");
+    let ours = env.args.iter().take_while(|it| *it != "--");
+    ours.into_iter().any(|it| it == &OsString::from("--json"))
+        || env.variable("PROVISIONING_JSON").is_some_and(on)
+}
+
+/// `-v` shows what the client does, `-vv` also what its libraries say.
+fn log_to_stderr(context: &Context) {
+    let filter = match context.settings.verbose {
+        0 => return,
+        1 => "provisioning_client=debug,provisioning_trust=debug",
+        _ => "debug",
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_ansi(false)
+        .finish();
+    // A second run in one process (tests) keeps the first one's subscriber.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_tree_of_commands_holds_together() {
+        super::tree().debug_assert();
+    }
+}

@@ -1,0 +1,91 @@
+//! `provisioning login`: store a token for the registry.
+
+use std::io::{BufRead as _, Read as _};
+
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::credentials::{Credentials, Secret};
+use crate::failure::{Exit, Failure, Outcome};
+
+/// Most bytes that are read for a token.
+const INPUT_BYTES_MAX: u64 = 8192;
+
+/// Reads a token from stdin, or asks for it without showing it, and stores it for the
+/// registry in `credentials.toml`, readable by you alone.
+///
+/// The registry's operator makes tokens: `provisioning-registry token create --name ada
+/// --scope publish`. `PROVISIONING_TOKEN` is used instead of a stored token where it is set.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: provisioning login --registry https://example.org < token-file")]
+pub(crate) struct Args {}
+
+#[derive(Serialize)]
+struct LoggedIn {
+    registry: String,
+    credentials: String,
+}
+
+/// Runs it.
+pub(crate) fn run(_: &Args, context: &Context) -> Outcome<Exit> {
+    let registry = context.settings.registry()?;
+    let token = if context.env.stdin_is_terminal {
+        ask_hidden(&format!("token for {registry}: "))?
+    } else {
+        read_stdin()?
+    };
+    let path = Credentials::open(&context.env)?.store(registry, &Secret::parse(&token)?)?;
+    let document = LoggedIn {
+        registry: registry.to_string(),
+        credentials: path.display().to_string(),
+    };
+    context.output.result(&document, |out| {
+        writeln!(
+            out,
+            "the token for `{}` is stored in `{}`",
+            document.registry, document.credentials
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn read_stdin() -> Outcome<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .lock()
+        .take(INPUT_BYTES_MAX)
+        .read_to_string(&mut text)
+        .map_err(|problem| unreadable(&problem))?;
+    Ok(text)
+}
+
+/// Turns echo off while the token is typed, and on again whatever happens.
+fn ask_hidden(prompt: &str) -> Outcome<String> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let stdin = std::io::stdin();
+    let before = tcgetattr(&stdin).map_err(|problem| unreadable(&problem.into()))?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Flush, &silent)
+        .map_err(|problem| unreadable(&problem.into()))?;
+    prompt_line(prompt);
+    let mut line = String::new();
+    let read = stdin.lock().take(INPUT_BYTES_MAX).read_line(&mut line);
+    let restored = tcsetattr(&stdin, OptionalActions::Flush, &before);
+    prompt_line("\n");
+    read.map_err(|problem| unreadable(&problem))?;
+    restored.map_err(|problem| unreadable(&problem.into()))?;
+    Ok(line)
+}
+
+/// A prompt is for the terminal, so it goes to stderr and lacks a line end.
+fn prompt_line(text: &str) {
+    use std::io::Write as _;
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
+}
+
+fn unreadable(problem: &std::io::Error) -> Failure {
+    Failure::new("io", "cannot read the token from stdin").with_cause(problem.to_string())
+}

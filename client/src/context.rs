@@ -1,0 +1,35 @@
+//! What every command is handed: the process, its settings and its output.
+
+use jiff::Timestamp;
+
+use crate::credentials::{Credentials, Secret};
+use crate::env::Env;
+use crate::failure::Outcome;
+use crate::output::Output;
+use crate::settings::{RegistryLocation, Settings};
+
+/// One run of the command.
+#[derive(Debug, Clone)]
+pub(crate) struct Context {
+    /// The process.
+    pub(crate) env: Env,
+    /// What is meant.
+    pub(crate) settings: Settings,
+    /// Where words go.
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// What time it is.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.env.now()
+    }
+
+    /// The token for `registry`: `PROVISIONING_TOKEN`, else what `login` stored.
+    pub(crate) fn token(&self, registry: &RegistryLocation) -> Outcome<Option<Secret>> {
+        if let Some(token) = self.env.variable("PROVISIONING_TOKEN") {
+            return Secret::parse(token).map(Some);
+        }
+        Credentials::open(&self.env)?.token(registry)
+    }
+}

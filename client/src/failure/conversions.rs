@@ -1,0 +1,44 @@
+//! How the errors of other crates become a [`Failure`]: one `From` for each, and with it
+//! the code and exit status that users see.
+
+use provisioning_package::{InvalidName, InvalidSpec, UnknownTarget};
+use provisioning_registry_api::problem::Problem;
+
+use super::{Exit, Failure};
+
+impl From<InvalidName> for Failure {
+    fn from(problem: InvalidName) -> Self {
+        Self::new("invalid-name", problem.to_string()).with_exit(Exit::Usage)
+    }
+}
+
+impl From<InvalidSpec> for Failure {
+    fn from(problem: InvalidSpec) -> Self {
+        Self::new("invalid-spec", problem.to_string()).with_exit(Exit::Usage)
+    }
+}
+
+impl From<UnknownTarget> for Failure {
+    fn from(problem: UnknownTarget) -> Self {
+        Self::new("unknown-target", problem.to_string()).with_exit(Exit::Usage)
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        let exit = match problem.status {
+            502..=504 => Exit::Unreachable,
+            _ => Exit::Failed,
+        };
+        let failure = Self::new(problem.code, problem.detail)
+            .with_exit(exit)
+            .with_causes(problem.causes)
+            .with_hints(problem.hints);
+        match problem.request_id {
+            Some(id) if problem.status >= 500 => {
+                failure.with_cause(format!("the registry calls this request `{id}`"))
+            }
+            Some(_) | None => failure,
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The layers that settings are put together from, strongest first.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use provisioning_package::Digest;
+use serde::Serialize;
+use toml::{Table, Value};
+
+use super::Sourced;
+use super::flags::GlobalArgs;
+use super::keys::KEYS;
+use super::location::RegistryLocation;
+use crate::env::Env;
+use crate::failure::{Failure, Outcome};
+
+/// The machine's configuration file.
+const MACHINE_FILE: &str = "/etc/provisioning/config.toml";
+/// What a workspace's file is called.
+const WORKSPACE_FILE: &str = "provisioning.toml";
+/// The table in which each registry's fingerprint is kept.
+pub(super) const REGISTRIES: &str = "registries";
+
+/// Where a value was said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Origin {
+    /// On the command line.
+    Flag(String),
+    /// In the environment.
+    Variable(String),
+    /// In a file.
+    File(PathBuf),
+    /// Nowhere.
+    Default,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(name) => write!(f, "flag `{name}`"),
+            Self::Variable(name) => write!(f, "variable `{name}`"),
+            Self::File(path) => write!(f, "file `{}`", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A parsed configuration file.
+#[derive(Debug, Clone)]
+struct FileLayer {
+    path: PathBuf,
+    table: Table,
+}
+
+/// Every layer, read once.
+#[derive(Debug, Clone)]
+pub(super) struct Layers {
+    /// What was said for each key, strongest first.
+    said: Vec<(&'static str, String, Origin)>,
+    files: Vec<FileLayer>,
+    pub(super) user_file: Option<PathBuf>,
+    pub(super) workspace: Option<PathBuf>,
+    pub(super) unknown: Vec<String>,
+}
+
+impl Layers {
+    pub(super) fn read(env: &Env, flags: &GlobalArgs) -> Outcome<Self> {
+        let named = flags
+            .config
+            .clone()
+            .map(PathBuf::from)
+            .or_else(|| env.path_variable("PROVISIONING_CONFIG"))
+            .map(|it| env.absolute(&it));
+        let user_file = named.or_else(|| {
+            env.xdg("XDG_CONFIG_HOME", ".config")
+                .map(|it| it.join("provisioning/config.toml"))
+        });
+        let workspace = find_workspace(&env.folder);
+        let mut layers = Self {
+            said: Vec::new(),
+            files: Vec::new(),
+            user_file,
+            workspace,
+            unknown: Vec::new(),
+        };
+        layers.add_flags_and_variables(env, flags);
+        layers.add_files()?;
+        Ok(layers)
+    }
+
+    fn add_flags_and_variables(&mut self, env: &Env, flags: &GlobalArgs) {
+        for key in &KEYS {
+            if let Some(text) = flags.value(key.name) {
+                let origin = Origin::Flag(format!("--{}", key.name));
+                self.said.push((key.name, text, origin));
+            }
+            if let Some(text) = env.variable(key.variable) {
+                let origin = Origin::Variable(key.variable.to_owned());
+                self.said.push((key.name, text.to_owned(), origin));
+            }
+        }
+    }
+
+    fn add_files(&mut self) -> Outcome<()> {
+        let workspace = self.workspace.as_ref().map(|it| it.join(WORKSPACE_FILE));
+        let own = [self.user_file.clone(), Some(PathBuf::from(MACHINE_FILE))];
+        if let Some(path) = &workspace {
+            // A workspace's file holds more than settings, so its other keys are not ours
+            // to judge.
+            self.add_file(path)?;
+        }
+        for path in own.iter().flatten() {
+            if let Some(table) = self.add_file(path)? {
+                let known =
+                    |name: &str| name == REGISTRIES || KEYS.iter().any(|it| it.name == name);
+                let unknown = table.keys().filter(|it| !known(it));
+                self.unknown
+                    .extend(unknown.map(|it| format!("`{it}` in `{}`", path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_file(&mut self, path: &Path) -> Outcome<Option<Table>> {
+        let Some(table) = read_table(path)? else {
+            return Ok(None);
+        };
+        for key in &KEYS {
+            if let Some(value) = table.get(key.name) {
+                let text = scalar(value).ok_or_else(|| {
+                    Failure::usage(format!(
+                        "`{}` in `{}` is not a text, number or boolean",
+                        key.name,
+                        path.display()
+                    ))
+                })?;
+                let origin = Origin::File(path.to_owned());
+                self.said.push((key.name, text, origin));
+            }
+        }
+        self.files.push(FileLayer {
+            path: path.to_owned(),
+            table: table.clone(),
+        });
+        Ok(Some(table))
+    }
+
+    /// The strongest value of a key.
+    pub(super) fn value(&self, name: &str) -> Option<(&str, &Origin)> {
+        self.said
+            .iter()
+            .find(|(key, ..)| *key == name)
+            .map(|(_, text, origin)| (text.as_str(), origin))
+    }
+
+    /// The strongest value of a key, read by `parse`; its error names the origin.
+    pub(super) fn typed<T>(
+        &self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Outcome<Option<Sourced<T>>> {
+        let Some((text, origin)) = self.value(name) else {
+            return Ok(None);
+        };
+        let value = parse(text).map_err(|problem| {
+            Failure::usage(format!("`{text}` does not do as `{name}`: {problem}"))
+                .with_cause(format!("it comes from {origin}"))
+        })?;
+        Ok(Some(Sourced {
+            value,
+            origin: origin.clone(),
+        }))
+    }
+
+    /// The strongest value of a switch; off where nothing was said.
+    pub(super) fn flag(&self, name: &str) -> Outcome<bool> {
+        let value = self.typed(name, |text| match text {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err("expected `true` or `false`".to_owned()),
+        })?;
+        Ok(value.is_some_and(|it| it.value))
+    }
+
+    /// The fingerprint that `registry add` wrote beside a registry.
+    pub(super) fn pinned_fingerprint(
+        &self,
+        registry: &RegistryLocation,
+    ) -> Option<Sourced<Digest>> {
+        self.files.iter().find_map(|file| {
+            let text = file
+                .table
+                .get(REGISTRIES)?
+                .get(registry.to_string())?
+                .get("root-fingerprint")?
+                .as_str()?;
+            Some(Sourced {
+                value: text.parse().ok()?,
+                origin: Origin::File(file.path.clone()),
+            })
+        })
+    }
+}
+
+/// A TOML file's table; `None` where there is no such file.
+pub(super) fn read_table(path: &Path) -> Outcome<Option<Table>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(problem)
+            if matches!(
+                problem.kind(),
+                std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(problem) => {
+            return Err(Failure::io("read", path, &problem).with_exit(crate::failure::Exit::Usage));
+        }
+    };
+    let table = text.parse::<Table>().map_err(|problem| {
+        Failure::usage(format!("`{}` is not TOML", path.display()))
+            .with_cause(problem.to_string().trim_end().to_owned())
+    })?;
+    Ok(Some(table))
+}
+
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(number.to_string()),
+        Value::Boolean(on) => Some(on.to_string()),
+        Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
+    }
+}
+
+/// The nearest folder from `folder` upwards that holds a workspace's file.
+fn find_workspace(folder: &Path) -> Option<PathBuf> {
+    folder
+        .ancestors()
+        .find(|it| it.join(WORKSPACE_FILE).is_file())
+        .map(Path::to_path_buf)
+}
