@@ -1,0 +1,146 @@
+//! The first metadata of a registry: every role, all of them empty, all of them signed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use provisioning_package::Digest;
+
+use super::sign::expiry;
+use super::{MetadataFile, Repository, Role, bin_names};
+use crate::error::SignError;
+use crate::keys::{KeySet, SigningKey};
+use crate::layout::{EXTENSION_PATHS, RELEASE_PATHS, ROOT_KEYS, ROOT_THRESHOLD};
+use crate::metadata::{
+    DelegatedRole, Delegations, Listing, MetaFile, RoleKeys, Root, SPEC_VERSION, Targets,
+};
+
+impl Repository {
+    /// Makes and signs every role: root, `targets`, `release`, `extensions`, all 256 bins,
+    /// snapshot and timestamp. Write the files in their order.
+    pub fn create(keys: &KeySet, now: Timestamp) -> Result<(Self, Vec<MetadataFile>), SignError> {
+        let bins = bin_names();
+        let mut roles = BTreeMap::new();
+        let delegations = targets_delegations(keys)?;
+        roles.insert("targets".to_owned(), unsigned_role(Some(delegations), now));
+        roles.insert("release".to_owned(), unsigned_role(None, now));
+        let delegations = bin_delegations(keys.need("bins")?, &bins);
+        roles.insert(
+            "extensions".to_owned(),
+            unsigned_role(Some(delegations), now),
+        );
+        for bin in bins.iter() {
+            roles.insert(bin.clone(), unsigned_role(None, now));
+        }
+        let names: Vec<String> = roles.keys().cloned().collect();
+        let mut repository = Self {
+            root: Arc::new(unsigned_root(keys, now)?),
+            root_fingerprint: Digest::of(b""),
+            roles,
+            bins,
+            snapshot: Arc::new(unsigned_listing("snapshot", now)),
+            timestamp: Arc::new(unsigned_listing("timestamp", now)),
+        };
+        let mut files = vec![repository.sign_root(keys, now)?];
+        for name in names {
+            files.push(repository.sign_role(keys, &name, now)?);
+        }
+        files.push(repository.sign_snapshot(keys, now)?);
+        files.push(repository.sign_timestamp(keys, now)?);
+        Ok((repository, files))
+    }
+}
+
+// Each of these is version 0, which no file ever carries: signing makes it 1.
+
+fn unsigned_root(keys: &KeySet, now: Timestamp) -> Result<Root, SignError> {
+    let mut public = BTreeMap::new();
+    let mut role = |labels: &[String], threshold| -> Result<RoleKeys, SignError> {
+        let mut keyids = Vec::new();
+        for label in labels {
+            let key = keys.need(label)?;
+            public.insert(key.key_id().to_owned(), key.public_key());
+            keyids.push(key.key_id().to_owned());
+        }
+        Ok(RoleKeys { keyids, threshold })
+    };
+    let root_labels: Vec<String> = (1..=ROOT_KEYS).map(|n| format!("root-{n}")).collect();
+    let mut roles = BTreeMap::new();
+    roles.insert("root".to_owned(), role(&root_labels, ROOT_THRESHOLD)?);
+    for name in ["targets", "snapshot", "timestamp"] {
+        roles.insert(name.to_owned(), role(&[name.to_owned()], 1)?);
+    }
+    Ok(Root {
+        kind: "root".to_owned(),
+        consistent_snapshot: true,
+        expires: expiry("root", now),
+        keys: public,
+        roles,
+        spec_version: SPEC_VERSION.to_owned(),
+        version: 0,
+    })
+}
+
+fn unsigned_role(delegations: Option<Delegations>, now: Timestamp) -> Role {
+    let signed = Targets {
+        kind: "targets".to_owned(),
+        delegations,
+        expires: expiry("targets", now),
+        spec_version: SPEC_VERSION.to_owned(),
+        targets: BTreeMap::new(),
+        version: 0,
+    };
+    Role {
+        signed: Arc::new(signed),
+        pin: MetaFile::version_only(0),
+    }
+}
+
+fn unsigned_listing(kind: &str, now: Timestamp) -> Listing {
+    Listing {
+        kind: kind.to_owned(),
+        expires: expiry(kind, now),
+        meta: BTreeMap::new(),
+        spec_version: SPEC_VERSION.to_owned(),
+        version: 0,
+    }
+}
+
+fn targets_delegations(keys: &KeySet) -> Result<Delegations, SignError> {
+    let mut public = BTreeMap::new();
+    let mut roles = Vec::new();
+    for (name, paths) in [
+        ("release", &RELEASE_PATHS[..]),
+        ("extensions", &EXTENSION_PATHS[..]),
+    ] {
+        let key = keys.need(name)?;
+        public.insert(key.key_id().to_owned(), key.public_key());
+        roles.push(DelegatedRole {
+            keyids: vec![key.key_id().to_owned()],
+            name: name.to_owned(),
+            path_hash_prefixes: None,
+            paths: Some(paths.iter().map(|&path| path.to_owned()).collect()),
+            terminating: true,
+            threshold: 1,
+        });
+    }
+    Ok(Delegations {
+        keys: public,
+        roles,
+    })
+}
+
+fn bin_delegations(key: &SigningKey, bins: &[String]) -> Delegations {
+    let roles = bins.iter().enumerate().map(|(index, bin)| DelegatedRole {
+        keyids: vec![key.key_id().to_owned()],
+        name: bin.clone(),
+        path_hash_prefixes: Some(vec![format!("{index:02x}")]),
+        paths: None,
+        terminating: true,
+        threshold: 1,
+    });
+    Delegations {
+        keys: BTreeMap::from([(key.key_id().to_owned(), key.public_key())]),
+        roles: roles.collect(),
+    }
+}
