@@ -22,7 +22,9 @@ mod durable;
 mod env;
 mod failure;
 mod output;
+mod registry;
 mod settings;
+mod write_api;
 
 pub use commands::run;
 pub use env::Env;

@@ -15,7 +15,7 @@ use crate::settings::{ColourChoice, Settings};
 mod progress;
 mod table;
 
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Bar, Progress};
 pub(crate) use table::Table;
 
 /// The version of the form of every JSON document that we print.

@@ -3,6 +3,7 @@
 
 use provisioning_package::{InvalidName, InvalidSpec, UnknownTarget};
 use provisioning_registry_api::problem::Problem;
+use provisioning_trust::TrustError;
 
 use super::{Exit, Failure};
 
@@ -21,6 +22,30 @@ impl From<InvalidSpec> for Failure {
 impl From<UnknownTarget> for Failure {
     fn from(problem: UnknownTarget) -> Self {
         Self::new("unknown-target", problem.to_string()).with_exit(Exit::Usage)
+    }
+}
+
+impl From<TrustError> for Failure {
+    fn from(problem: TrustError) -> Self {
+        let exit = if problem.is_unreachable() {
+            Exit::Unreachable
+        } else if matches!(problem, TrustError::State { .. }) {
+            Exit::Failed
+        } else {
+            Exit::Verification
+        };
+        let failure = Self::new(problem.code(), problem.to_string()).with_exit(exit);
+        let failure = match std::error::Error::source(&problem) {
+            Some(source) => failure.with_chain(source),
+            None => failure,
+        };
+        match problem {
+            TrustError::RootChanged { .. } => failure.with_hint(
+                "if the registry's operator confirms it, `provisioning registry remove URL` \
+                 forgets the old root",
+            ),
+            _ => failure,
+        }
     }
 }
 

@@ -1,0 +1,268 @@
+//! The read side of a registry, as commands use it: verified, or not at all.
+//!
+//! [`RegistryReader::open`] meets the registry (or its copy in a folder), pins or follows
+//! its root and learns what is current. What it returns afterwards was signed; archives are
+//! checked against the signed digest while they stream into the cache. Nothing here solves,
+//! installs or prints results.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use provisioning_compat::{MemoryIndex, VersionsToml, needed};
+use provisioning_package::{BundleName, Digest, PackageName};
+use provisioning_registry_api::bundle::{BundleDocument, ChannelsDocument};
+use provisioning_registry_api::discovery::Discovery;
+use provisioning_registry_api::index::IndexEntry;
+use provisioning_registry_api::paths;
+use provisioning_trust::{Anchor, OFFLINE_AGE_MAX_DEFAULT, TrustedRegistry};
+use serde::de::DeserializeOwned;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::output::{Output, Progress};
+
+mod archives;
+mod discovery;
+mod folder;
+mod http;
+mod source;
+
+pub(crate) use archives::WantedArchive;
+pub(crate) use discovery::discover;
+pub(crate) use http::writing_client;
+pub(crate) use source::Source;
+
+use archives::ArchiveCache;
+
+/// Rounds of fetching that follow dependencies: deeper chains than this are a loop of the
+/// registry's making.
+const CLOSURE_ROUNDS_MAX: usize = 64;
+/// Packages that one solution may look at.
+const CLOSURE_PACKAGES_MAX: usize = 20_000;
+
+/// A registry whose every word is checked.
+pub(crate) struct RegistryReader {
+    source: Option<Arc<Source>>,
+    archives_base: String,
+    discovery: Option<Discovery>,
+    trusted: TrustedRegistry,
+    cache: ArchiveCache,
+    now: Timestamp,
+    progress: Progress,
+}
+
+/// The matrix that is served, and the bytes that a new one is based on.
+#[derive(Debug, Clone)]
+pub(crate) struct ServedMatrix {
+    /// The rows and drafts.
+    pub(crate) read: VersionsToml,
+    /// The text itself; empty where none was pushed yet.
+    pub(crate) text: String,
+    /// The digest of the text; `None` where none was pushed yet.
+    pub(crate) digest: Option<Digest>,
+}
+
+impl RegistryReader {
+    /// Opens the registry of `context`'s settings and learns what is current: one request
+    /// for the discovery, one where nothing changed since the last time.
+    pub(crate) async fn open(context: &Context) -> Outcome<Self> {
+        let location = context.settings.registry()?;
+        let state = context.settings.trust_state(location)?;
+        let now = context.now();
+        let expected = context
+            .settings
+            .root_fingerprint
+            .as_ref()
+            .map(|it| it.value);
+        let cache = ArchiveCache::new(context.settings.cache()?);
+        let progress = context.output.progress();
+        if context.settings.offline && location.folder().is_none() {
+            let mut trusted = TrustedRegistry::open_offline(&state, OFFLINE_AGE_MAX_DEFAULT)?;
+            trusted.refresh(now).await?;
+            note_age(&trusted, now, &context.output);
+            return Ok(Self {
+                source: None,
+                archives_base: paths::ARCHIVES.to_owned(),
+                discovery: None,
+                trusted,
+                cache,
+                now,
+                progress,
+            });
+        }
+        let source = Source::open(location)?;
+        let discovery = discover(&source, location).await?;
+        let source = match context.token(location)? {
+            Some(token) if discovery.auth_required => source.with_token(token),
+            Some(_) | None => source,
+        };
+        let source = Arc::new(source);
+        let anchor = Anchor {
+            metadata: discovery.metadata.clone(),
+            targets: discovery.targets.clone(),
+            root_version: discovery.root_version,
+            root_fingerprint: discovery.root_fingerprint,
+        };
+        let transport: Arc<dyn provisioning_trust::Transport> = source.clone();
+        let mut trusted =
+            TrustedRegistry::open(&state, transport, &anchor, expected.as_ref()).await?;
+        trusted.refresh(now).await?;
+        Ok(Self {
+            source: Some(source),
+            archives_base: discovery.archives.clone(),
+            discovery: Some(discovery),
+            trusted,
+            cache,
+            now,
+            progress,
+        })
+    }
+
+    /// What the registry says about one package; `None` where it has no such package.
+    pub(crate) async fn entry(&mut self, name: &PackageName) -> Outcome<Option<IndexEntry>> {
+        let entries = self.entries(std::slice::from_ref(name)).await?;
+        Ok(entries.into_iter().next())
+    }
+
+    /// What the registry says about `roots` and everything that any of their versions may
+    /// bring in. Names that it does not have are simply absent.
+    pub(crate) async fn index(&mut self, roots: &[PackageName]) -> Outcome<MemoryIndex> {
+        let mut index = MemoryIndex::new();
+        let mut asked = std::collections::BTreeSet::new();
+        for _ in 0..CLOSURE_ROUNDS_MAX {
+            let mut absent = needed(&index, roots);
+            absent.retain(|it| asked.insert(it.clone()));
+            if absent.is_empty() {
+                return Ok(index);
+            }
+            if asked.len() > CLOSURE_PACKAGES_MAX {
+                break;
+            }
+            for entry in self.entries(&absent).await? {
+                index.insert(entry);
+            }
+        }
+        Err(Failure::new(
+            "index-too-deep",
+            format!(
+                "the packages asked for need more than {CLOSURE_PACKAGES_MAX} others, or chains \
+                 of more than {CLOSURE_ROUNDS_MAX}"
+            ),
+        )
+        .with_exit(Exit::NoSolution))
+    }
+
+    /// The compatibility matrix; an absent one is empty.
+    pub(crate) async fn matrix(&mut self) -> Outcome<ServedMatrix> {
+        let Some(bytes) = self.trusted.target(paths::MATRIX_TARGET, self.now).await? else {
+            return Ok(ServedMatrix {
+                read: VersionsToml::default(),
+                text: String::new(),
+                digest: None,
+            });
+        };
+        let digest = Digest::of(&bytes);
+        let text =
+            String::from_utf8(bytes).map_err(|_| unreadable(paths::MATRIX_TARGET, "not UTF-8"))?;
+        let read = VersionsToml::parse(&text, None)
+            .map_err(|problem| unreadable(paths::MATRIX_TARGET, &problem.to_string()))?;
+        Ok(ServedMatrix {
+            read,
+            text,
+            digest: Some(digest),
+        })
+    }
+
+    /// A bundle; `None` where the registry has no bundle of this name.
+    pub(crate) async fn bundle(&mut self, name: &BundleName) -> Outcome<Option<BundleDocument>> {
+        let target = paths::bundle_target(name);
+        let document: Option<BundleDocument> = self.json(&target).await?;
+        match document {
+            Some(document) if document.name != *name => {
+                Err(unreadable(&target, "it speaks of another bundle"))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// What each channel points at; absent channels are an empty document.
+    pub(crate) async fn channels(&mut self) -> Outcome<ChannelsDocument> {
+        let document = self.json(paths::CHANNELS_TARGET).await?;
+        Ok(document.unwrap_or_default())
+    }
+
+    /// Fetches archives into the cache, several at a time, and returns where each is, in the
+    /// order asked. An archive is under its final name only once its digest was right;
+    /// archives that are there already are checked again and not fetched.
+    pub(crate) async fn fetch_archives(&self, wanted: &[WantedArchive]) -> Outcome<Vec<PathBuf>> {
+        self.cache
+            .fetch_all(
+                self.source.as_deref(),
+                &self.archives_base,
+                wanted,
+                &self.progress,
+            )
+            .await
+    }
+
+    /// Where the registry keeps its parts; `None` offline.
+    pub(crate) fn discovery(&self) -> Option<&Discovery> {
+        self.discovery.as_ref()
+    }
+
+    /// What is believed of the registry's root.
+    pub(crate) fn trusted(&self) -> &TrustedRegistry {
+        &self.trusted
+    }
+
+    /// The entries of `names` that exist, fetched concurrently.
+    async fn entries(&mut self, names: &[PackageName]) -> Outcome<Vec<IndexEntry>> {
+        let targets: Vec<String> = names.iter().map(paths::index_target).collect();
+        let all = self.trusted.targets(&targets, self.now).await?;
+        let mut entries = Vec::new();
+        for ((name, target), bytes) in names.iter().zip(&targets).zip(all) {
+            let Some(bytes) = bytes else { continue };
+            let entry: IndexEntry = parse(target, &bytes)?;
+            if entry.name != *name || entry.kind != name.kind() {
+                return Err(unreadable(target, "it speaks of another package"));
+            }
+            entries.push(entry);
+        }
+        Ok(entries)
+    }
+
+    async fn json<T: DeserializeOwned>(&mut self, target: &str) -> Outcome<Option<T>> {
+        let bytes = self.trusted.target(target, self.now).await?;
+        bytes.map(|it| parse(target, &it)).transpose()
+    }
+}
+
+fn parse<T: DeserializeOwned>(target: &str, bytes: &[u8]) -> Outcome<T> {
+    serde_json::from_slice(bytes).map_err(|problem| unreadable(target, &problem.to_string()))
+}
+
+/// Signed and yet not understood: the registry is newer than this client, or faulty.
+fn unreadable(target: &str, why: &str) -> Failure {
+    Failure::new(
+        "unreadable-target",
+        format!("cannot understand `{target}` of the registry"),
+    )
+    .with_cause(why)
+    .with_hint("the registry may need a newer client: fetch one with its `install.sh`")
+}
+
+/// Offline answers are as old as the last look; say how old.
+fn note_age(trusted: &TrustedRegistry, now: Timestamp, output: &Output) {
+    if let Ok(Some(fetched)) = trusted.fetched() {
+        let hours = now.duration_since(fetched).as_hours();
+        let age = match hours {
+            0 => "less than an hour".to_owned(),
+            1..48 => format!("{hours} hours"),
+            _ => format!("{} days", hours / 24),
+        };
+        output.note(&format!(
+            "offline: what is known of the registry is {age} old"
+        ));
+    }
+}

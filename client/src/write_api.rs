@@ -1,0 +1,326 @@
+//! The write side of a registry: sessions, yanks, the matrix, bundles; and search.
+//!
+//! Every request may be sent again: the registry answers a repeated one as it answered the
+//! first. The token goes to the registry's own origin and nowhere else.
+
+use std::time::Duration;
+
+use provisioning_package::{BundleName, Digest, Kind, PackageName, Version};
+use provisioning_registry_api::command::{
+    BundlePublished, MatrixPushed, PublishBundle, PushMatrix, SearchResults, Yank,
+};
+use provisioning_registry_api::problem::Problem;
+use provisioning_registry_api::session::{OpenSession, SessionStatus};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::context::Context;
+use crate::credentials::Secret;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::registry::{Source, discover, writing_client};
+use crate::settings::RegistryLocation;
+
+mod upload;
+
+pub(crate) use upload::Upload;
+
+/// How long an answer may take. Checking and signing a large session is slow.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long to wait before each further try.
+const RETRY_DELAYS: [Duration; 3] = [
+    Duration::from_millis(250),
+    Duration::from_millis(1000),
+    Duration::from_millis(3000),
+];
+/// Longest answer that is read.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// The write side of one registry.
+#[derive(Debug, Clone)]
+pub(crate) struct WriteClient {
+    client: Client,
+    api: Url,
+    token: Option<Secret>,
+    location: RegistryLocation,
+}
+
+impl WriteClient {
+    /// The write side, for commands that need a token; without one it says how to get one.
+    pub(crate) async fn open(context: &Context) -> Outcome<Self> {
+        let location = context.settings.registry()?;
+        let token = context.token(location)?.ok_or_else(|| no_token(location))?;
+        if location.is_cleartext() {
+            context.output.warning(&format!(
+                "the token is sent to `{location}` in the clear: use `https://`"
+            ));
+        }
+        Self::connect(context, Some(token)).await
+    }
+
+    /// The write side, for questions that anyone may ask.
+    pub(crate) async fn open_anonymous(context: &Context) -> Outcome<Self> {
+        let token = context.token(context.settings.registry()?)?;
+        Self::connect(context, token).await
+    }
+
+    async fn connect(context: &Context, token: Option<Secret>) -> Outcome<Self> {
+        let location = context.settings.registry()?.clone();
+        if context.settings.offline {
+            return Err(Failure::new("offline", "this needs the registry")
+                .with_exit(Exit::Unreachable)
+                .with_hint("run the command without `--offline`"));
+        }
+        let discovery = discover(&Source::open(&location)?, &location).await?;
+        let api = discovery.api.ok_or_else(|| {
+            Failure::new(
+                "read-only-registry",
+                format!("`{location}` can only be read: it is a copy without a write side"),
+            )
+            .with_hint("name the registry itself with `--registry URL`")
+        })?;
+        let api = location
+            .url()
+            .join(&api)
+            .ok()
+            .filter(|it| it.origin() == location.url().origin() && it.path().ends_with('/'))
+            .ok_or_else(|| {
+                // The discovery document is not signed: it must not send tokens elsewhere.
+                Failure::new(
+                    "foreign-api",
+                    format!("`{location}` names a write side on another server: `{api}`"),
+                )
+            })?;
+        Ok(Self {
+            client: writing_client(&location)?,
+            api,
+            token,
+            location,
+        })
+    }
+
+    /// Opens a publish session, or finds the one that an earlier, broken-off publish of the
+    /// same versions left.
+    pub(crate) async fn open_session(&self, session: &OpenSession) -> Outcome<SessionStatus> {
+        self.call(Method::POST, &["sessions"], Some(session)).await
+    }
+
+    /// Makes everything in a session visible, or nothing.
+    pub(crate) async fn finalize(&self, session: &str) -> Outcome<SessionStatus> {
+        self.call(
+            Method::POST,
+            &["sessions", session, "finalize"],
+            None::<&()>,
+        )
+        .await
+    }
+
+    /// Where a session stands.
+    pub(crate) async fn session(&self, session: &str) -> Outcome<SessionStatus> {
+        self.call(Method::GET, &["sessions", session], None::<&()>)
+            .await
+    }
+
+    /// Hides a version from new solutions; the registry's serial after it, if it tells.
+    pub(crate) async fn yank(
+        &self,
+        name: &PackageName,
+        version: &Version,
+        yank: &Yank,
+    ) -> Outcome<Option<u64>> {
+        let version = version.to_string();
+        let path = yank_path(name, &version);
+        let answer: serde_json::Value = self.call(Method::PUT, &path, Some(yank)).await?;
+        Ok(answer.get("serial").and_then(serde_json::Value::as_u64))
+    }
+
+    /// Lets a version be chosen again; the registry's serial after it, if it tells.
+    pub(crate) async fn unyank(
+        &self,
+        name: &PackageName,
+        version: &Version,
+    ) -> Outcome<Option<u64>> {
+        let version = version.to_string();
+        let path = yank_path(name, &version);
+        let answer: serde_json::Value = self.call(Method::DELETE, &path, None::<&()>).await?;
+        Ok(answer.get("serial").and_then(serde_json::Value::as_u64))
+    }
+
+    /// Puts a new matrix in the place of the one with digest `base`.
+    pub(crate) async fn push_matrix(
+        &self,
+        base: Option<Digest>,
+        text: String,
+    ) -> Outcome<MatrixPushed> {
+        self.call(Method::PUT, &["matrix"], Some(&PushMatrix { base, text }))
+            .await
+    }
+
+    /// Publishes the next sequence of a bundle.
+    pub(crate) async fn publish_bundle(
+        &self,
+        name: &BundleName,
+        bundle: &PublishBundle,
+    ) -> Outcome<BundlePublished> {
+        self.call(Method::POST, &["bundles", name.as_str()], Some(bundle))
+            .await
+    }
+
+    /// Packages whose name, description or keywords have to do with `text`.
+    pub(crate) async fn search(
+        &self,
+        text: &str,
+        kind: Option<Kind>,
+        limit: u32,
+    ) -> Outcome<SearchResults> {
+        let mut url = self.url(&["search"]);
+        url.query_pairs_mut()
+            .append_pair("q", text)
+            .append_pair("limit", &limit.to_string());
+        if let Some(kind) = kind {
+            url.query_pairs_mut().append_pair("kind", kind.as_str());
+        }
+        self.send(|| self.request(Method::GET, url.clone())).await
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        body: Option<&impl Serialize>,
+    ) -> Outcome<T> {
+        let url = self.url(path);
+        self.send(|| {
+            let request = self.request(method.clone(), url.clone());
+            match body {
+                Some(body) => request.json(body),
+                None => request,
+            }
+        })
+        .await
+    }
+
+    /// Sends a request until it is answered, a few times at most.
+    async fn send<T: DeserializeOwned>(&self, request: impl Fn() -> RequestBuilder) -> Outcome<T> {
+        let mut delays = RETRY_DELAYS.iter();
+        loop {
+            let failure = match request().timeout(ANSWER_TIMEOUT).send().await {
+                Ok(response) => match self.read(response).await {
+                    Err(failure) if failure.exit() == Exit::Unreachable => failure,
+                    settled => return settled,
+                },
+                Err(problem) => self.unreachable(&problem),
+            };
+            let Some(delay) = delays.next() else {
+                return Err(failure);
+            };
+            tracing::debug!("trying again: {failure}");
+            tokio::time::sleep(*delay).await;
+        }
+    }
+
+    /// Reads an answer: the document, or the problem that it reports.
+    async fn read<T: DeserializeOwned>(&self, mut response: Response) -> Outcome<T> {
+        let status = response.status();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = response
+            .chunk()
+            .await
+            .map_err(|problem| self.unreachable(&problem))?
+        {
+            if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(Failure::new(
+                    "answer-too-long",
+                    "the registry's answer has no end",
+                ));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        if status.is_success() {
+            let body: &[u8] = if bytes.is_empty() { b"null" } else { &bytes };
+            return serde_json::from_slice(body).map_err(|problem| {
+                Failure::new(
+                    "unreadable-answer",
+                    "cannot understand the registry's answer",
+                )
+                .with_cause(problem.to_string())
+                .with_hint("fetch a newer client with the registry's `install.sh`")
+            });
+        }
+        Err(self.refused(status, &bytes))
+    }
+
+    fn refused(&self, status: StatusCode, bytes: &[u8]) -> Failure {
+        let failure = match serde_json::from_slice::<Problem>(bytes) {
+            Ok(problem) => Failure::from(problem),
+            Err(_) => {
+                let exit = match status.as_u16() {
+                    502..=504 => Exit::Unreachable,
+                    _ => Exit::Failed,
+                };
+                Failure::new(
+                    format!("http-{}", status.as_u16()),
+                    format!("the registry at `{}` answered {status}", self.location),
+                )
+                .with_exit(exit)
+            }
+        };
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                let place =
+                    "the token is taken from `PROVISIONING_TOKEN`, else from `provisioning login`";
+                failure.with_hint(place)
+            }
+            _ => failure,
+        }
+    }
+
+    fn unreachable(&self, problem: &reqwest::Error) -> Failure {
+        Failure::new(
+            "registry-unreachable",
+            format!("cannot reach the registry at `{}`", self.location),
+        )
+        .with_chain(problem)
+        .with_exit(Exit::Unreachable)
+        .with_hint("run the same command again: it goes on where it stopped")
+    }
+
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        let request = self.client.request(method, url);
+        match &self.token {
+            Some(token) => request.bearer_auth(token.expose()),
+            None => request,
+        }
+    }
+
+    /// The address of a route; every component is escaped.
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.api.clone();
+        url.path_segments_mut()
+            .expect("an http address has path segments")
+            .pop_if_empty()
+            .extend(path);
+        url
+    }
+}
+
+fn yank_path<'a>(name: &'a PackageName, version: &'a str) -> [&'a str; 6] {
+    [
+        "packages",
+        name.kind().as_str(),
+        name.as_str(),
+        "versions",
+        version,
+        "yank",
+    ]
+}
+
+fn no_token(location: &RegistryLocation) -> Failure {
+    Failure::new("no-token", format!("writing to `{location}` needs a token"))
+        .with_hint("`provisioning login` stores one, `PROVISIONING_TOKEN` gives one for one run")
+        .with_hint(
+            "the registry's operator makes them: `provisioning-registry token create --name NAME \
+             --scope publish-new --scope publish`",
+        )
+}
