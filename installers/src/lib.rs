@@ -1,1 +1,54 @@
-//! Under construction.
+//! How bytes land on a machine: plan, store, generations, configuration files; and the
+//! bootstrap scripts.
+//!
+//! A prefix holds a **store** (one unpacked, read-only folder for each archive digest) and
+//! **generations** (folders of links into the store). `lib/provisioning/current` names one
+//! generation; replacing that one link is the only instant at which an install happens.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `prefix` | every path under a prefix, and who owns it |
+//! | `generation`, `request` | what is installed, and who asked for it |
+//! | `plan` | the changes that an install would make, as data |
+//! | `layout` | where each kind of package lands; commands, configuration, needs |
+//! | `prepare` | what must hold before the first write: contents, collisions |
+//! | `apply`, `lock`, `recover` | the transaction, one writer at a time, and its crashes |
+//! | `store`, `receipt` | unpacked archives, and the digest of each of their files |
+//! | `config_files` | dpkg's three-way rule |
+//! | `links` | what stands in `P/bin`, `P/share` and `P/extensions` |
+//! | `verify` | is everything still as it was installed? |
+//!
+//! Nothing here reads the clock, the environment or the network, and nothing in a package
+//! ever runs because it was installed.
+
+mod apply;
+mod config_files;
+mod durable;
+mod error;
+mod generation;
+mod layout;
+mod links;
+mod lock;
+mod plan;
+mod prefix;
+mod prepare;
+mod receipt;
+mod recover;
+mod request;
+pub mod scripts;
+mod store;
+mod verify;
+
+pub use apply::{Applied, ApplyContext, Observer, Silent, Step, apply};
+pub use config_files::{Beside, ConfigRecord};
+pub use error::{Collision, InstallError};
+pub use generation::{GENERATION_SCHEMA, Generation, InstalledPackage};
+pub use layout::Contents;
+pub use lock::{Holder, WriterLock};
+pub use plan::{Action, Change, Choice, NewState, Plan, plan, plan_rollback, plan_uninstall};
+pub use prefix::Prefix;
+pub use prepare::{Prepared, missing, prepare};
+pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptFile};
+pub use recover::recover;
+pub use request::{BundleRequest, Requests, SpecRequest, UninstallRefused};
+pub use verify::{Finding, verify};

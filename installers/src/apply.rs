@@ -1,0 +1,270 @@
+//! The transaction: a plan becomes the current generation, or nothing changes.
+//!
+//! Unpack into the store → build the new generation beside the old → keep the bytes of
+//! edited configuration → note what is pending → `P/bin` links → durable → final names in
+//! the store → rename `current` → configuration files → stale links removed → nothing is
+//! pending. Killed before the rename, the old state is whole and the next writer sweeps;
+//! killed after it, the new one is, and whoever comes next finishes.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use provisioning_package::{Digest, Version};
+
+use crate::config_files::{self, ConfigRecord, Shipped};
+use crate::durable;
+use crate::error::InstallError;
+use crate::generation::{GENERATION_SCHEMA, Generation, InstalledPackage};
+use crate::layout;
+use crate::links;
+use crate::lock::WriterLock;
+use crate::plan::Plan;
+use crate::prefix::Prefix;
+use crate::prepare::{Prepared, missing};
+use crate::receipt::Receipt;
+use crate::recover;
+use crate::store;
+
+/// What applying needs besides the plan.
+pub struct ApplyContext<'a> {
+    /// Where the archives are that the store has not got.
+    pub archives: &'a BTreeMap<Digest, PathBuf>,
+    /// The time that the generation records.
+    pub now: Timestamp,
+    /// The version of the client, which the generation records.
+    pub client: Version,
+    /// Is told what happens.
+    pub observer: &'a dyn Observer,
+}
+
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// The current generation; `None` when nothing was ever installed.
+    pub generation: Option<u64>,
+    /// What the user should know: configuration files that were kept.
+    pub notes: Vec<String>,
+}
+
+/// A moment of a transaction, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// Leftovers of killed runs are gone.
+    Cleaned,
+    /// Every archive is unpacked, under unfinished names.
+    Unpacked,
+    /// The generation's folder is built.
+    Built,
+    /// What happens after the switch is noted.
+    Noted,
+    /// New links stand in `P/bin`.
+    Linked,
+    /// All of it survives a power cut.
+    Durable,
+    /// Store folders have their final names.
+    Stored,
+    /// The new generation is current.
+    Switched,
+    /// Configuration files and links are what the generation says.
+    Finished,
+}
+
+impl Step {
+    /// Every step, in order.
+    pub const ALL: [Self; 9] = [
+        Self::Cleaned,
+        Self::Unpacked,
+        Self::Built,
+        Self::Noted,
+        Self::Linked,
+        Self::Durable,
+        Self::Stored,
+        Self::Switched,
+        Self::Finished,
+    ];
+}
+
+/// Is told what happens during a transaction; progress bars and tests are observers.
+pub trait Observer: Sync {
+    /// An archive was unpacked.
+    fn unpacked(&self, _choice: &crate::plan::Choice) {}
+    /// A step was reached.
+    fn reached(&self, _step: Step) {}
+}
+
+/// An observer that looks away.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// Executes a plan under the prefix's lock.
+pub fn apply(
+    prefix: &Prefix,
+    lock: &WriterLock,
+    plan: &Plan,
+    prepared: &Prepared,
+    context: &ApplyContext<'_>,
+) -> Result<Applied, InstallError> {
+    let observer = context.observer;
+    recover::clean(prefix, lock)?;
+    observer.reached(Step::Cleaned);
+    let current = prefix.current_generation()?;
+    let found = current.as_ref().map(|it| it.generation);
+    if found != plan.base {
+        return Err(InstallError::Stale {
+            expected: plan.base,
+            found,
+        });
+    }
+    if plan.is_empty() {
+        return Ok(Applied {
+            generation: found,
+            notes: Vec::new(),
+        });
+    }
+    let collisions = links::collisions(prefix, &prepared.contents);
+    if !collisions.is_empty() {
+        return Err(InstallError::Collisions(collisions));
+    }
+    for folder in [prefix.store(), prefix.receipts(), prefix.generations()] {
+        durable::make_folder(&folder)?;
+    }
+    let absent = missing(prefix, plan);
+    let staged = store::stage(prefix, &absent, context.archives, observer)?;
+    observer.reached(Step::Unpacked);
+
+    let records = decide_config(prefix, current.as_ref(), plan, prepared)?;
+    let generation = compose(plan, prepared, records, context);
+    let notes = config_files::notes(prefix, &generation.config);
+    build(prefix, &generation)?;
+    config_files::save_edited(prefix, &generation.config)?;
+    observer.reached(Step::Built);
+    let number = generation.generation;
+    durable::write_file(&prefix.pending(), format!("{number}\n").as_bytes(), 0o644)?;
+    observer.reached(Step::Noted);
+    links::add(prefix, &prepared.commands())?;
+    observer.reached(Step::Linked);
+    durable::sync_file_system(&prefix.base())?;
+    observer.reached(Step::Durable);
+    store::commit(prefix, staged)?;
+    durable::sync_folder(&prefix.store())?;
+    observer.reached(Step::Stored);
+
+    let target = PathBuf::from(format!("generations/{number}"));
+    durable::replace_link(&prefix.current(), &target)?;
+    durable::sync_folder(&prefix.base())?;
+    observer.reached(Step::Switched);
+    recover::finish(prefix, &generation)?;
+    observer.reached(Step::Finished);
+    Ok(Applied {
+        generation: Some(number),
+        notes,
+    })
+}
+
+/// What the new generation ships, against what stands on disk.
+fn decide_config(
+    prefix: &Prefix,
+    current: Option<&Generation>,
+    plan: &Plan,
+    prepared: &Prepared,
+) -> Result<Vec<ConfigRecord>, InstallError> {
+    let mut shipped = Vec::new();
+    for choice in &plan.packages {
+        let config = &prepared.contents[&choice.name].config;
+        if config.is_empty() {
+            continue;
+        }
+        let receipt = Receipt::read(prefix, &choice.digest)?;
+        let files = receipt.map(|it| it.files).unwrap_or_default();
+        shipped.extend(config.iter().filter_map(|path| {
+            Some(Shipped {
+                package: choice.name.clone(),
+                path: path.clone(),
+                digest: files.get(path)?.digest,
+            })
+        }));
+    }
+    let left = match plan.restores {
+        None => None,
+        Some(older) => prefix
+            .history()?
+            .into_iter()
+            .find(|it| it.parent == Some(older)),
+    };
+    config_files::decide(prefix, current, &shipped, left.as_ref())
+}
+
+fn compose(
+    plan: &Plan,
+    prepared: &Prepared,
+    config: Vec<ConfigRecord>,
+    context: &ApplyContext<'_>,
+) -> Generation {
+    let packages = plan
+        .packages
+        .iter()
+        .map(|it| {
+            let contents = prepared.contents[&it.name].clone();
+            InstalledPackage {
+                kind: it.kind,
+                name: it.name.clone(),
+                version: it.version.clone(),
+                target: it.target,
+                digest: it.digest,
+                size: it.size,
+                requested_by: plan.requests.who_asked(&it.name),
+                commands: contents.commands,
+                cli: contents.cli,
+                config: contents.config,
+                dependencies: contents.dependencies,
+                requires: contents.requires,
+            }
+        })
+        .collect();
+    Generation {
+        schema: GENERATION_SCHEMA,
+        generation: plan.base.unwrap_or(0) + 1,
+        parent: plan.base,
+        created_at: context.now,
+        reason: plan.reason.clone(),
+        client: context.client.clone(),
+        requests: plan.requests.clone(),
+        packages,
+        config,
+    }
+}
+
+/// Builds the generation's folder under an unfinished name, then names it.
+fn build(prefix: &Prefix, generation: &Generation) -> Result<(), InstallError> {
+    let place = prefix.generation(generation.generation);
+    let folder = durable::beside(&place);
+    for it in ["bin", "lib/provisioning", "share/provisioning/extensions"] {
+        durable::make_folder(&folder.join(it))?;
+    }
+    for package in &generation.packages {
+        let hex = package.digest.hex();
+        link_into_store(&folder, &layout::place(package.kind, &package.name), &hex)?;
+        for (command, path) in &package.commands {
+            link_into_store(&folder, &format!("bin/{command}"), &format!("{hex}/{path}"))?;
+        }
+    }
+    let file = folder.join(Generation::FILE);
+    fs::write(&file, durable::to_json(generation))
+        .map_err(|it| InstallError::io("write", &file, it))?;
+    fs::rename(&folder, &place).map_err(|it| InstallError::io("write", &place, it))
+}
+
+/// Links `folder/at` to `inside` of the store, by the way up.
+fn link_into_store(folder: &Path, at: &str, inside: &str) -> Result<(), InstallError> {
+    let path = folder.join(at);
+    // One step up for each folder of `at`, one out of the generation, one out of
+    // `generations`.
+    let up = "../".repeat(at.matches('/').count() + 2);
+    let target = format!("{up}store/{inside}");
+    symlink(target, &path).map_err(|it| InstallError::io("write", &path, it))
+}

@@ -1,0 +1,152 @@
+//! Files that are whole or absent: temporary name, sync, rename.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::InstallError;
+
+/// What every unfinished file and folder of ours begins with; the next writer removes them.
+pub(crate) const UNFINISHED: &str = ".tmp-";
+
+/// The only key that is read before a file's schema is known.
+#[derive(serde::Deserialize)]
+struct Schema {
+    schema: u64,
+}
+
+/// Reads one of our JSON files; a newer schema is told apart from damage.
+pub(crate) fn from_json<T: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+    newest: u32,
+) -> Result<T, InstallError> {
+    let damaged = |it: serde_json::Error| InstallError::Damaged {
+        path: path.to_owned(),
+        reason: it.to_string(),
+    };
+    let head: Schema = serde_json::from_slice(bytes).map_err(damaged)?;
+    if head.schema > u64::from(newest) {
+        return Err(InstallError::Newer {
+            path: path.to_owned(),
+            schema: head.schema,
+        });
+    }
+    serde_json::from_slice(bytes).map_err(damaged)
+}
+
+/// The bytes of one of our JSON files.
+pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("our own shapes have string keys");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// Writes `bytes` beside `path`, syncs them, and renames them into place.
+pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), InstallError> {
+    let temporary = beside(path);
+    let written = (|| {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(&temporary)?;
+        file.write_all(bytes)?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.sync_all()
+    })();
+    written.map_err(|it| InstallError::io("write", &temporary, it))?;
+    fs::rename(&temporary, path).map_err(|it| InstallError::io("write", path, it))
+}
+
+/// Makes `path` a link to `target`, replacing a link or file that is there, in one instant.
+pub(crate) fn replace_link(path: &Path, target: &Path) -> Result<(), InstallError> {
+    let temporary = beside(path);
+    remove_if_there(&temporary)?;
+    std::os::unix::fs::symlink(target, &temporary)
+        .and_then(|()| fs::rename(&temporary, path))
+        .map_err(|it| InstallError::io("write", path, it))
+}
+
+/// The name that a file has before it is finished.
+pub(crate) fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!("{UNFINISHED}{name}"))
+}
+
+/// Creates a folder and its parents.
+pub(crate) fn make_folder(path: &Path) -> Result<(), InstallError> {
+    fs::create_dir_all(path).map_err(|it| InstallError::io("create", path, it))
+}
+
+/// Removes a file or link; one that is not there is as good.
+pub(crate) fn remove_if_there(path: &Path) -> Result<(), InstallError> {
+    match fs::remove_file(path) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
+            Err(InstallError::io("remove", path, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a tree, read-only folders included.
+pub(crate) fn remove_tree(path: &Path) -> Result<(), InstallError> {
+    make_removable(path);
+    match fs::remove_dir_all(path) {
+        Err(problem) if problem.kind() != io::ErrorKind::NotFound => {
+            Err(InstallError::io("remove", path, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives folders back their write bit; what fails here fails again, with its name, when it
+/// is removed.
+fn make_removable(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    let _ = fs::set_permissions(folder, fs::Permissions::from_mode(0o755));
+    for entry in entries.flatten() {
+        if entry.file_type().is_ok_and(|it| it.is_dir()) {
+            make_removable(&entry.path());
+        }
+    }
+}
+
+/// Makes everything that was written to the file system of `folder` survive a power cut.
+#[cfg(target_os = "linux")]
+pub(crate) fn sync_file_system(folder: &Path) -> Result<(), InstallError> {
+    let file = File::open(folder).map_err(|it| InstallError::io("open", folder, it))?;
+    rustix::fs::syncfs(&file).map_err(|it| InstallError::io("sync", folder, it.into()))
+}
+
+/// Makes everything below `folder` survive a power cut, file by file: this system cannot
+/// do it for a file system at once.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn sync_file_system(folder: &Path) -> Result<(), InstallError> {
+    let fail = |path: &Path, it| InstallError::io("sync", path, it);
+    for entry in fs::read_dir(folder).map_err(|it| fail(folder, it))? {
+        let entry = entry.map_err(|it| fail(folder, it))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(|it| fail(&path, it))?;
+        if kind.is_dir() {
+            sync_file_system(&path)?;
+        } else if kind.is_file() {
+            sync_folder(&path)?;
+        }
+    }
+    sync_folder(folder)
+}
+
+/// Makes the names in a folder (or the bytes of a file) survive a power cut.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), InstallError> {
+    File::open(folder)
+        .and_then(|it| it.sync_all())
+        .map_err(|it| InstallError::io("sync", folder, it))
+}

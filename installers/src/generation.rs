@@ -1,0 +1,115 @@
+//! One complete, immutable view of what is installed: `generation.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use jiff::Timestamp;
+use provisioning_package::{Digest, Kind, PackageName, Target, Version, VersionReq};
+use serde::{Deserialize, Serialize};
+
+use crate::config_files::ConfigRecord;
+use crate::error::InstallError;
+use crate::request::Requests;
+
+/// The newest form of `generation.json` that this code reads and writes.
+pub const GENERATION_SCHEMA: u32 = 1;
+
+/// What is installed, who asked for it, and where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// [`GENERATION_SCHEMA`] when it was written.
+    pub schema: u32,
+    /// Its number; always greater than its parent's.
+    pub generation: u64,
+    /// The generation that it replaced; `None` for the first.
+    pub parent: Option<u64>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// The command that made it, for people.
+    pub reason: String,
+    /// The version of the client that wrote it.
+    pub client: Version,
+    /// What was asked for.
+    pub requests: Requests,
+    /// What is installed, by kind and name.
+    pub packages: Vec<InstalledPackage>,
+    /// What was done to each configuration file when it became current.
+    #[serde(default)]
+    pub config: Vec<ConfigRecord>,
+}
+
+/// One installed package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstalledPackage {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its short name.
+    pub name: PackageName,
+    /// Its version.
+    pub version: Version,
+    /// The target of its archive.
+    pub target: Target,
+    /// Its archive, which is also its store folder.
+    pub digest: Digest,
+    /// The archive's size in bytes.
+    pub size: u64,
+    /// Specs and bundles that asked for it; empty when only other packages need it.
+    #[serde(default)]
+    pub requested_by: Vec<String>,
+    /// Commands in `P/bin`, and the file of the package that each is.
+    #[serde(default)]
+    pub commands: BTreeMap<String, String>,
+    /// The file that gets every subcommand that the client does not know; core only.
+    #[serde(default)]
+    pub cli: Option<String>,
+    /// Its configuration files.
+    #[serde(default)]
+    pub config: Vec<String>,
+    /// Packages that it needs.
+    #[serde(default)]
+    pub dependencies: BTreeMap<PackageName, VersionReq>,
+    /// Commands that it needs at run time.
+    #[serde(default)]
+    pub requires: BTreeMap<String, VersionReq>,
+}
+
+impl Generation {
+    /// The file's name in its generation's folder.
+    pub const FILE: &str = "generation.json";
+
+    /// Reads one; one that a newer client wrote is refused, not misread.
+    pub fn read(path: &Path) -> Result<Self, InstallError> {
+        let bytes = fs::read(path).map_err(|it| InstallError::io("read", path, it))?;
+        crate::durable::from_json(path, &bytes, GENERATION_SCHEMA)
+    }
+
+    /// An installed package by name.
+    pub fn package(&self, name: &PackageName) -> Option<&InstalledPackage> {
+        self.packages.iter().find(|it| it.name == *name)
+    }
+
+    /// Every command that it puts into `P/bin`.
+    pub fn commands(&self) -> BTreeSet<&str> {
+        self.packages
+            .iter()
+            .flat_map(|it| it.commands.keys().map(String::as_str))
+            .collect()
+    }
+
+    /// Packages that need `name`, and which versions of it.
+    pub fn dependents(&self, name: &PackageName) -> Vec<(PackageName, VersionReq)> {
+        self.packages
+            .iter()
+            .filter_map(|it| Some((it.name.clone(), it.dependencies.get(name)?.clone())))
+            .collect()
+    }
+
+    /// Packages that nobody asked for and nothing needs.
+    pub fn unneeded(&self) -> Vec<&InstalledPackage> {
+        self.packages
+            .iter()
+            .filter(|it| it.requested_by.is_empty() && self.dependents(&it.name).is_empty())
+            .collect()
+    }
+}

@@ -1,0 +1,216 @@
+//! What stands outside `P/lib/provisioning` and leads into it: `P/bin/<command>`,
+//! `P/share/provisioning`, `P/extensions`.
+//!
+//! Every such link goes through `current`, so that one rename moves all of them. The set
+//! of links is a function of the current generation, so a crash leaves nothing that the
+//! next writer cannot put right ([`settle`]). A file that is not such a link is never
+//! touched; the client's own `P/bin/provisioning` is not one either.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use provisioning_package::PackageName;
+
+use crate::durable;
+use crate::error::{Collision, InstallError};
+use crate::layout::{CLIENT_COMMAND, Contents};
+use crate::prefix::Prefix;
+
+/// What every link of ours ends with, up to the command's name.
+const THROUGH_CURRENT: &str = "lib/provisioning/current";
+
+/// Two owners for one path: packages among themselves, and packages with what stands in
+/// the prefix already.
+pub(crate) fn collisions(
+    prefix: &Prefix,
+    contents: &BTreeMap<PackageName, Contents>,
+) -> Vec<Collision> {
+    let mut found = Vec::new();
+    let mut owners: BTreeMap<String, &PackageName> = BTreeMap::new();
+    for (name, it) in contents {
+        for command in it.commands.keys() {
+            let path = prefix.bin().join(command);
+            let collision = |owner: String| Collision {
+                path: path.clone(),
+                wanted_by: format!("package `{name}`"),
+                owner,
+            };
+            if command == CLIENT_COMMAND {
+                found.push(collision("the client itself".into()));
+            } else if let Some(other) = owners.insert(command.to_lowercase(), name) {
+                found.push(collision(format!("package `{other}`")));
+            } else if !may_stand(&path, &format!("{THROUGH_CURRENT}/bin/{command}")) {
+                found.push(collision("no package: it was there before".into()));
+            }
+        }
+    }
+    for (path, end) in fixed_links(prefix) {
+        if !may_stand(&path, &end) {
+            found.push(Collision {
+                path,
+                wanted_by: "every install".into(),
+                owner: "no package: it was there before".into(),
+            });
+        }
+    }
+    found
+}
+
+/// Adds the links that a generation needs; what it no longer needs stays for
+/// [`remove_stale`].
+pub(crate) fn add(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result<(), InstallError> {
+    let folder = prefix.bin();
+    if !commands.is_empty() {
+        durable::make_folder(&folder)?;
+    }
+    for command in commands {
+        let end = format!("{THROUGH_CURRENT}/bin/{command}");
+        let inside = Path::new("current/bin").join(command);
+        put(
+            prefix,
+            &folder.join(command),
+            &end,
+            "../lib/provisioning",
+            &inside,
+        )?;
+    }
+    for (path, end) in fixed_links(prefix) {
+        let (up, inside) = if path == prefix.share() {
+            durable::make_folder(path.parent().unwrap_or(prefix.root()))?;
+            ("../lib/provisioning", "current/share/provisioning")
+        } else {
+            ("lib/provisioning", "current/share/provisioning/extensions")
+        };
+        if up == "lib/provisioning" && is_ours(&path, &end) {
+            continue;
+        }
+        if up == "lib/provisioning"
+            && leads_to(prefix.root(), "share/provisioning", &prefix.share())
+        {
+            durable::replace_link(&path, Path::new("share/provisioning/extensions"))?;
+        } else {
+            put(prefix, &path, &end, up, Path::new(inside))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes links of ours in `P/bin` that the generation does not have.
+pub(crate) fn remove_stale(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result<(), InstallError> {
+    for command in our_commands(prefix)? {
+        if !commands.contains(command.as_str()) {
+            durable::remove_if_there(&prefix.bin().join(&command))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the links outside what the current generation says, as after a crash. Files of
+/// others are left alone.
+pub(crate) fn settle(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result<(), InstallError> {
+    let free: BTreeSet<&str> = commands
+        .iter()
+        .copied()
+        .filter(|it| {
+            may_stand(
+                &prefix.bin().join(it),
+                &format!("{THROUGH_CURRENT}/bin/{it}"),
+            )
+        })
+        .collect();
+    if fixed_links(prefix)
+        .iter()
+        .all(|(path, end)| may_stand(path, end))
+    {
+        add(prefix, &free)?;
+    }
+    remove_stale(prefix, commands)
+}
+
+/// The links that are missing or lead elsewhere, with where each must lead.
+pub(crate) fn broken(prefix: &Prefix, commands: &BTreeSet<&str>) -> Vec<PathBuf> {
+    let bin = commands
+        .iter()
+        .map(|it| (prefix.bin().join(it), format!("{THROUGH_CURRENT}/bin/{it}")));
+    bin.chain(fixed_links(prefix))
+        .filter(|(path, end)| !is_ours(path, end) || !path.exists())
+        .map(|(path, _)| path)
+        .collect()
+}
+
+/// `P/share/provisioning` and `P/extensions`, and what each must end with.
+fn fixed_links(prefix: &Prefix) -> Vec<(PathBuf, String)> {
+    let share = (
+        prefix.share(),
+        format!("{THROUGH_CURRENT}/share/provisioning"),
+    );
+    let extensions = prefix
+        .extensions()
+        .map(|it| (it, "share/provisioning/extensions".to_owned()));
+    std::iter::once(share).chain(extensions).collect()
+}
+
+fn put(
+    prefix: &Prefix,
+    path: &Path,
+    end: &str,
+    up: &str,
+    inside: &Path,
+) -> Result<(), InstallError> {
+    let folder = path.parent().unwrap_or(prefix.root());
+    // Where `P/bin` is itself a link to another place, the way up from there does not lead
+    // back, so the link names the prefix whole.
+    let target = if leads_to(folder, up, &prefix.base()) {
+        Path::new(up).join(inside)
+    } else {
+        prefix.base().join(inside)
+    };
+    match fs::read_link(path) {
+        Ok(found) if found == target => Ok(()),
+        _ if may_stand(path, end) => durable::replace_link(path, &target),
+        _ => Err(InstallError::Foreign {
+            path: path.to_owned(),
+        }),
+    }
+}
+
+/// Whether `folder/up` is the same place as `wanted`.
+fn leads_to(folder: &Path, up: &str, wanted: &Path) -> bool {
+    let there = fs::canonicalize(folder.join(up));
+    matches!((there, fs::canonicalize(wanted)), (Ok(a), Ok(b)) if a == b)
+}
+
+/// Whether a link of ours may be put at `path`: nothing is there, or one of ours is.
+fn may_stand(path: &Path, end: &str) -> bool {
+    match fs::symlink_metadata(path) {
+        Ok(_) => is_ours(path, end),
+        Err(_) => true,
+    }
+}
+
+fn is_ours(path: &Path, end: &str) -> bool {
+    fs::read_link(path).is_ok_and(|it| it.ends_with(end))
+}
+
+/// The names of every link of ours in `P/bin`.
+fn our_commands(prefix: &Prefix) -> Result<Vec<String>, InstallError> {
+    let folder = prefix.bin();
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(problem) => return Err(InstallError::io("read", &folder, problem)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|it| InstallError::io("read", &folder, it))?;
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        let plain = name.strip_prefix(durable::UNFINISHED).unwrap_or(&name);
+        if is_ours(&entry.path(), &format!("{THROUGH_CURRENT}/bin/{plain}")) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}

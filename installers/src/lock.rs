@@ -1,0 +1,128 @@
+//! One writer at a time: a lock on `P/lib/provisioning/lock` that the kernel releases when
+//! its holder dies. What the file says is only for people who wait.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::durable;
+use crate::error::InstallError;
+use crate::prefix::Prefix;
+
+/// How often a waiting writer looks again.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Longest holder note that is read back, in bytes.
+const HOLDER_BYTES_MAX: u64 = 4096;
+
+/// Who holds the lock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process.
+    pub pid: Option<u32>,
+    /// What it does.
+    pub command: Option<String>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pid, &self.command) {
+            (Some(pid), Some(command)) => write!(f, "process {pid} (`{command}`)"),
+            (Some(pid), None) => write!(f, "process {pid}"),
+            (None, _) => f.write_str("another process"),
+        }
+    }
+}
+
+/// The right to write to a prefix, until it is dropped.
+#[derive(Debug)]
+pub struct WriterLock {
+    file: File,
+    root: std::path::PathBuf,
+}
+
+impl WriterLock {
+    /// Takes the lock, waiting at most `patience`; `waiting` is told once who holds it.
+    pub fn acquire(
+        prefix: &Prefix,
+        holder: &Holder,
+        patience: Duration,
+        waiting: &mut dyn FnMut(&Holder),
+    ) -> Result<Self, InstallError> {
+        durable::make_folder(&prefix.base())?;
+        let path = prefix.lock();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(|it| InstallError::io("write", &path, it))?;
+        let started = Instant::now();
+        let mut told = false;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(problem)) => {
+                    return Err(InstallError::io("lock", &path, problem));
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            if started.elapsed() >= patience {
+                return Err(InstallError::Locked {
+                    path: prefix.root().to_owned(),
+                    holder: read_holder(&mut file),
+                });
+            }
+            if !told {
+                waiting(&read_holder(&mut file));
+                told = true;
+            }
+            thread::sleep(LOOK_AGAIN.min(patience));
+        }
+        write_holder(&mut file, holder).map_err(|it| InstallError::io("write", &path, it))?;
+        Ok(Self {
+            file,
+            root: prefix.root().to_owned(),
+        })
+    }
+
+    /// Takes the lock if nobody has it and this user may; `None` otherwise.
+    pub(crate) fn try_acquire(prefix: &Prefix, holder: &Holder) -> Option<Self> {
+        Self::acquire(prefix, holder, Duration::ZERO, &mut |_| ()).ok()
+    }
+
+    /// Whether this is the right to write to `prefix`.
+    pub(crate) fn guards(&self, prefix: &Prefix) -> bool {
+        self.root == prefix.root()
+    }
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // The note is only for people, so a failure to clear it is none.
+        let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
+    }
+}
+
+fn write_holder(file: &mut File, holder: &Holder) -> std::io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(&durable::to_json(holder))
+}
+
+fn read_holder(file: &mut File) -> Holder {
+    let mut text = Vec::new();
+    let read = file
+        .rewind()
+        .and_then(|()| file.take(HOLDER_BYTES_MAX).read_to_end(&mut text));
+    match read {
+        Ok(_) => serde_json::from_slice(&text).unwrap_or_default(),
+        Err(_) => Holder::default(),
+    }
+}

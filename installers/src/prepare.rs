@@ -1,0 +1,115 @@
+//! What must hold before the first write: every archive is what was signed, and no path
+//! has two owners. Reads only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use provisioning_package::{Digest, PackageName, VersionReq, inspect_archive};
+
+use crate::error::InstallError;
+use crate::generation::{Generation, InstalledPackage};
+use crate::layout::Contents;
+use crate::links;
+use crate::plan::{Choice, Plan};
+use crate::prefix::Prefix;
+use crate::receipt::Receipt;
+use crate::store;
+
+/// A plan whose archives were looked at.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) contents: BTreeMap<PackageName, Contents>,
+}
+
+impl Prepared {
+    /// The commands that packages need at run time: package, command, versions.
+    pub fn requires(&self) -> Vec<(&PackageName, &str, &VersionReq)> {
+        self.contents
+            .iter()
+            .flat_map(|(name, it)| {
+                it.requires
+                    .iter()
+                    .map(move |(command, req)| (name, command.as_str(), req))
+            })
+            .collect()
+    }
+
+    /// Every command that the new generation puts into `P/bin`.
+    pub(crate) fn commands(&self) -> BTreeSet<&str> {
+        self.contents
+            .values()
+            .flat_map(|it| it.commands.keys().map(String::as_str))
+            .collect()
+    }
+}
+
+/// The archives of a plan that the store has not got, the largest first.
+pub fn missing<'a>(prefix: &Prefix, plan: &'a Plan) -> Vec<&'a Choice> {
+    plan.archives()
+        .into_iter()
+        .filter(|it| !store::has(prefix, &it.digest))
+        .collect()
+}
+
+/// Looks at every package of a plan and refuses what must not be installed. `archives`
+/// says where the archives are that the store has not got.
+pub fn prepare(
+    prefix: &Prefix,
+    plan: &Plan,
+    archives: &BTreeMap<Digest, PathBuf>,
+) -> Result<Prepared, InstallError> {
+    let current = prefix.current_generation()?;
+    let mut contents = BTreeMap::new();
+    for choice in &plan.packages {
+        let it = contents_of(prefix, current.as_ref(), choice, archives)?;
+        contents.insert(choice.name.clone(), it);
+    }
+    let found = links::collisions(prefix, &contents);
+    if found.is_empty() {
+        Ok(Prepared { contents })
+    } else {
+        Err(InstallError::Collisions(found))
+    }
+}
+
+fn contents_of(
+    prefix: &Prefix,
+    current: Option<&Generation>,
+    choice: &Choice,
+    archives: &BTreeMap<Digest, PathBuf>,
+) -> Result<Contents, InstallError> {
+    let installed = current
+        .and_then(|it| it.package(&choice.name))
+        .filter(|it| it.digest == choice.digest);
+    if let Some(installed) = installed {
+        return Ok(recorded(installed));
+    }
+    if store::has(prefix, &choice.digest)
+        && let Some(receipt) = Receipt::read(prefix, &choice.digest)?
+    {
+        return receipt.contents(prefix);
+    }
+    let Some(archive) = archives.get(&choice.digest) else {
+        return Err(InstallError::NotInStore {
+            name: choice.name.clone(),
+            version: choice.version.clone(),
+            digest: choice.digest,
+        });
+    };
+    let report = inspect_archive(archive).map_err(|it| store::archive_error(choice, it))?;
+    if report.facts.digest != choice.digest {
+        return Err(store::digest_mismatch(choice, report.facts.digest));
+    }
+    let manifest = store::read_manifest(choice, report.manifest.as_deref())?;
+    Contents::read(&manifest, &report.entries)
+}
+
+fn recorded(installed: &InstalledPackage) -> Contents {
+    Contents {
+        commands: installed.commands.clone(),
+        cli: installed.cli.clone(),
+        config: installed.config.clone(),
+        dependencies: installed.dependencies.clone(),
+        requires: installed.requires.clone(),
+    }
+}

@@ -1,0 +1,142 @@
+//! Who asked for what: specs that people typed, and the bundle or channel that is followed.
+//!
+//! Requests outlive the versions that answered them: the next solve takes all of them
+//! together again, so nothing that somebody asked for is lost by a later command.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use provisioning_package::{BundleName, PackageName, Version, VersionReq};
+use serde::{Deserialize, Serialize};
+
+/// Everything that was asked for and still holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requests {
+    /// The one bundle that is followed.
+    #[serde(default)]
+    pub bundle: Option<BundleRequest>,
+    /// One request for each package, the latest.
+    #[serde(default)]
+    pub specs: BTreeMap<PackageName, SpecRequest>,
+}
+
+/// A bundle that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BundleRequest {
+    /// The bundle.
+    pub name: BundleName,
+    /// Which of its sequences.
+    pub sequence: u64,
+    /// The channel that was typed, if it was one.
+    #[serde(default)]
+    pub channel: Option<BundleName>,
+    /// What the sequence pins, as far as it was installed.
+    #[serde(default)]
+    pub members: BTreeMap<PackageName, Version>,
+    /// Members that the user took out by hand.
+    #[serde(default)]
+    pub without: BTreeSet<PackageName>,
+}
+
+/// What was typed for one package.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpecRequest {
+    /// The spec as typed.
+    pub spec: String,
+}
+
+/// Why something cannot be uninstalled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UninstallRefused {
+    /// It is not there.
+    #[error("`{name}` is not installed")]
+    NotInstalled {
+        /// What was asked for.
+        name: String,
+    },
+    /// Something that stays needs it.
+    #[error("`{name}` is needed by {}", needed_by(.by))]
+    Needed {
+        /// What was asked for.
+        name: PackageName,
+        /// Who needs it, and which versions of it.
+        by: Vec<(PackageName, VersionReq)>,
+    },
+}
+
+impl Requests {
+    /// Asks for one package; an earlier request for it is replaced.
+    pub fn ask(&mut self, name: PackageName, spec: impl Into<String>) {
+        let spec = SpecRequest { spec: spec.into() };
+        if let Some(bundle) = &mut self.bundle {
+            bundle.without.remove(&name);
+        }
+        self.specs.insert(name, spec);
+    }
+
+    /// Follows a bundle; an earlier bundle is replaced. Earlier specs for its members give
+    /// way, since whoever asks for a bundle asks for its pins.
+    pub fn follow(&mut self, bundle: BundleRequest) {
+        for member in bundle.members.keys() {
+            self.specs.remove(member);
+        }
+        self.bundle = Some(bundle);
+    }
+
+    /// Stops following the bundle; its members stay, as if they had been asked for by name.
+    pub fn leave_bundle(&mut self) {
+        let Some(bundle) = self.bundle.take() else {
+            return;
+        };
+        for member in bundle.members.into_keys() {
+            if !bundle.without.contains(&member) {
+                let spec = SpecRequest {
+                    spec: member.to_string(),
+                };
+                self.specs.entry(member).or_insert(spec);
+            }
+        }
+    }
+
+    /// The words that say who asked for `name`; empty when only others need it.
+    pub fn who_asked(&self, name: &PackageName) -> Vec<String> {
+        let spec = self.specs.get(name).map(|it| it.spec.clone());
+        let bundle = self
+            .bundle
+            .as_ref()
+            .filter(|it| it.members.contains_key(name) && !it.without.contains(name))
+            .map(|it| format!("bundle:{}", it.name));
+        spec.into_iter().chain(bundle).collect()
+    }
+}
+
+impl UninstallRefused {
+    /// The stable word for programs.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotInstalled { .. } => "not-installed",
+            Self::Needed { .. } => "needed",
+        }
+    }
+
+    /// What to do about it.
+    pub fn hints(&self) -> Vec<String> {
+        match self {
+            Self::NotInstalled { .. } => vec!["`provisioning list` shows what is installed".into()],
+            Self::Needed { name, by } => {
+                let all: Vec<_> = by.iter().map(|(it, _)| it.as_str()).collect();
+                vec![format!(
+                    "take them together: `provisioning uninstall {name} {}`; nothing was changed",
+                    all.join(" ")
+                )]
+            }
+        }
+    }
+}
+
+fn needed_by(by: &[(PackageName, VersionReq)]) -> String {
+    let words: Vec<_> = by
+        .iter()
+        .map(|(name, req)| format!("`{name}` (wants `{req}`)"))
+        .collect();
+    words.join(" and ")
+}
