@@ -15,12 +15,11 @@ const SCRIPTS = { provider: "provider.nu", taskserv: "taskserv.nu", cluster: "cl
 export def installed-extensions [type: string]: nothing -> list<record> {
     let folder = extensions-folder
     if $folder == null or not ($folder | path exists) { return [] }
-    ls $folder
-    | get name
-    | where {|entry| $entry | path join manifest.toml | path exists }
-    | each {|entry| read-extension $entry }
-    | where type == $type
-    | sort-by name
+    mut found = []
+    for entry in (ls $folder | get name) {
+        if ($entry | path join manifest.toml | path exists) { $found ++= [(read-extension $entry)] }
+    }
+    $found | where type == $type | sort-by name
 }
 
 # One installed extension by name.
@@ -47,14 +46,16 @@ export def ask [extension: record, context: record]: nothing -> record {
 
 # The files of a plan with their text, each path checked to stay inside `folder`.
 export def planned-files [extension: record, plan: record, folder: path]: nothing -> list<record> {
-    $plan.files? | default [] | each {|file|
-        let parts = $file.path | path split
-        if ($file.path | str starts-with "/") or (".." in $parts) {
+    # A loop, not `each`: that would wrap the errors.
+    mut files = []
+    for file in ($plan.files? | default []) {
+        if ($file.path | str starts-with "/") or (".." in ($file.path | path split)) {
             fail $"extension `($extension.name)` may not write `($file.path)`"
         }
         let template = $extension.path | path join templates $file.template
-        { path: ($folder | path join $file.path), text: (open --raw $template | fill $file.values) }
+        $files ++= [{ path: ($folder | path join $file.path), text: (open --raw $template | fill $file.values) }]
     }
+    $files
 }
 
 # Write what `planned-files` answered.
@@ -63,7 +64,8 @@ export def write-files []: list<record> -> nothing {
 }
 
 def read-extension [folder: path]: nothing -> record {
-    let manifest = open ($folder | path join manifest.toml) | get extension
+    let file = $folder | path join manifest.toml
+    let manifest = try { open $file | get extension } catch {|err| fail $"`($file)` is no extension's manifest: ($err.msg)" }
     {
         name: $manifest.name
         version: $manifest.version

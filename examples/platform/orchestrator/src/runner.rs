@@ -1,5 +1,6 @@
 //! Calls the core's command for one step. No shell is involved: words stay words.
 
+use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -64,7 +65,7 @@ async fn kept(pipe: Option<impl AsyncRead + Unpin>) -> std::io::Result<String> {
     let dropped = tokio::io::copy(&mut pipe, &mut tokio::io::sink()).await?;
     let mut text = String::from_utf8_lossy(&bytes).into_owned();
     if dropped > 0 {
-        text += &format!("\n[{dropped} more bytes]\n");
+        writeln!(text, "\n[{dropped} more bytes]").expect("a String takes every write");
     }
     Ok(text)
 }
