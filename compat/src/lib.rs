@@ -1,1 +1,34 @@
-//! Under construction.
+//! Do these fit? The compatibility matrix, the solver and its explanations.
+//!
+//! Everything here is a function of its arguments: no I/O, no clock, no environment. Index
+//! entries come through the [`Index`] trait; fetching them is the caller's.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `versions_toml` | the text of `versions.toml`: rows and bundle drafts, all errors at once |
+//! | `matrix` | its rows as data: which versions go together |
+//! | `index` | what the registry says about packages, and what is still to be fetched |
+//! | `request`, `solution` | what was asked, what was found |
+//! | `requirement` | when a version meets a requirement, pre-releases included |
+//! | `solver` | the search, on the `pubgrub` crate |
+//! | `no_solution` | why there is no answer, as data and as sentences |
+//! | `fit` | whether one fixed set of versions fits, and whether the matrix makes sense |
+
+mod fit;
+mod index;
+mod matrix;
+mod no_solution;
+mod request;
+mod requirement;
+mod solution;
+mod solver;
+mod versions_toml;
+
+pub use fit::{Lint, Misfit, lint, misfits};
+pub use index::{Index, MemoryIndex, nearest_names, needed};
+pub use matrix::{Bound, BoundOn, Matrix, Row};
+pub use no_solution::{Cause, CauseKind, NoSolution, NoSolutionKind};
+pub use request::{Hold, Owner, Request, Wanted};
+pub use solution::{Chosen, Move, Solution, Warning};
+pub use solver::{solve, solve_until};
+pub use versions_toml::{BundleDraft, MatrixErrors, Note, VersionsToml};

@@ -1,0 +1,101 @@
+//! What the registry says about packages, as far as it was fetched.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use provisioning_package::PackageName;
+use provisioning_registry_api::index::IndexEntry;
+
+/// How unlike a name may be to be offered as the one that was meant.
+const NEAREST_SIMILARITY_MIN: f64 = 0.75;
+/// How many names are offered at most.
+const NEAREST_NAMES_MAX: usize = 3;
+
+/// Where the solver finds index entries.
+pub trait Index {
+    /// What the registry says about `name`; `None` when it has no such package.
+    fn entry(&self, name: &PackageName) -> Option<&IndexEntry>;
+
+    /// Every name that is known, to guess what a misspelt one meant.
+    fn names(&self) -> Vec<PackageName>;
+}
+
+/// An index in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryIndex {
+    entries: BTreeMap<PackageName, IndexEntry>,
+}
+
+impl MemoryIndex {
+    /// An index without packages.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a package, in place of what was known about it.
+    pub fn insert(&mut self, entry: IndexEntry) {
+        self.entries.insert(entry.name.clone(), entry);
+    }
+
+    /// Every entry, by name.
+    pub fn entries(&self) -> impl Iterator<Item = &IndexEntry> {
+        self.entries.values()
+    }
+}
+
+impl FromIterator<IndexEntry> for MemoryIndex {
+    fn from_iter<T: IntoIterator<Item = IndexEntry>>(entries: T) -> Self {
+        let mut index = Self::new();
+        for entry in entries {
+            index.insert(entry);
+        }
+        index
+    }
+}
+
+impl Index for MemoryIndex {
+    fn entry(&self, name: &PackageName) -> Option<&IndexEntry> {
+        self.entries.get(name)
+    }
+
+    fn names(&self) -> Vec<PackageName> {
+        self.entries.keys().cloned().collect()
+    }
+}
+
+/// The names that `roots` and what they need refer to and `index` has no entry for: fetch
+/// these and ask again. Those that the registry does not have come back every time, so
+/// leave out what was asked for before.
+///
+/// Optional dependencies bring nothing, so they are not followed.
+pub fn needed(index: &dyn Index, roots: &[PackageName]) -> Vec<PackageName> {
+    let mut seen: BTreeSet<PackageName> = roots.iter().cloned().collect();
+    let mut open: Vec<PackageName> = seen.iter().cloned().collect();
+    let mut absent = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        let Some(entry) = index.entry(&name) else {
+            absent.insert(name);
+            continue;
+        };
+        for (needed, dependency) in entry.versions.iter().flat_map(|it| &it.dependencies) {
+            if !dependency.optional && seen.insert(needed.clone()) {
+                open.push(needed.clone());
+            }
+        }
+    }
+    absent.into_iter().collect()
+}
+
+/// The names most like `name`, best first.
+pub fn nearest_names(name: &str, known: &[PackageName]) -> Vec<PackageName> {
+    let mut scored: Vec<(f64, &PackageName)> = known
+        .iter()
+        .map(|it| (strsim::jaro_winkler(name, it.as_str()), it))
+        .filter(|(score, _)| *score >= NEAREST_SIMILARITY_MIN)
+        .collect();
+    scored.sort_by(|left, right| right.0.total_cmp(&left.0).then(left.1.cmp(right.1)));
+    scored
+        .into_iter()
+        .take(NEAREST_NAMES_MAX)
+        .map(|(_, it)| it.clone())
+        .collect()
+}

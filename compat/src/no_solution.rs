@@ -1,0 +1,242 @@
+//! Why there is no answer, as data first and then as sentences.
+//!
+//! Each [`Cause`] is one requirement that takes part, with its owner, or one fact about
+//! what the registry has. They are listed from the request to what it brings, so that a
+//! reader can follow; hints are commands to try.
+
+mod availability;
+mod hints;
+mod sentences;
+
+use std::fmt;
+
+use provisioning_package::{BundleName, PackageName};
+use provisioning_registry_api::bundle::BundleDocument;
+use serde::Serialize;
+
+use crate::request::Request;
+use crate::solver::Failure;
+use crate::solver::universe::Universe;
+
+pub(crate) use sentences::{owner_phrase, wanted_sentence};
+
+/// Why a request has no solution.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoSolution {
+    /// What sort of refusal it is.
+    pub kind: NoSolutionKind,
+    /// The refusal in one line.
+    pub summary: String,
+    /// Everything that takes part, in reading order.
+    pub causes: Vec<Cause>,
+    /// Bundles that would do, if any were given and would.
+    pub bundles: Vec<BundleName>,
+    /// What to try, as sentences with commands.
+    pub hints: Vec<String>,
+}
+
+/// What sort of refusal it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NoSolutionKind {
+    /// Requirements exclude each other.
+    Conflict,
+    /// The registry lacks a package that is needed.
+    Missing,
+    /// Versions that would do exist but cannot be taken.
+    Unavailable,
+    /// The search was cancelled before it ended.
+    GaveUp,
+}
+
+/// One requirement, or one fact about the registry, that takes part in a refusal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// What sort of cause it is.
+    pub kind: CauseKind,
+    /// The package that requires, or that the fact is about; `None` where it is the
+    /// request that requires.
+    pub package: Option<PackageName>,
+    /// Which of its versions, as text.
+    pub versions: Option<String>,
+    /// The package that is required.
+    pub on: Option<PackageName>,
+    /// What is required of it, as text.
+    pub requirement: Option<String>,
+    /// The whole cause as a sentence.
+    pub text: String,
+}
+
+/// What sort of cause something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CauseKind {
+    /// You asked for it, now.
+    Asked,
+    /// You asked for it, earlier.
+    AskedEarlier,
+    /// A bundle pins it.
+    Bundle,
+    /// A pin ties it.
+    Pin,
+    /// A lockfile ties it.
+    Lock,
+    /// A package needs it.
+    Requirement,
+    /// A package bounds it where it is there.
+    OptionalRequirement,
+    /// A row of the matrix bounds it.
+    Row,
+    /// A row of the matrix bounds the API of extensions.
+    ExtensionApi,
+    /// The registry has no such package.
+    MissingPackage,
+    /// The registry has no version that meets the requirement.
+    NoVersion,
+    /// A version would do but is yanked.
+    Yanked,
+    /// A version would do but a moderator holds its package.
+    Quarantined,
+    /// A version would do but has no archive for the target.
+    OtherTarget,
+    /// A version would do but is too young.
+    TooYoung,
+    /// A version would do but the matrix does not list it, and that was refused.
+    Unlisted,
+    /// A version would do but is a pre-release that nothing names.
+    PreRelease,
+}
+
+/// Says why a search failed.
+pub(crate) fn explain(
+    universe: &Universe<'_>,
+    failure: Failure,
+    cancelled: &dyn Fn() -> bool,
+) -> NoSolution {
+    let proof = match failure {
+        Failure::Impossible(proof) => proof,
+        Failure::Cancelled => return gave_up(),
+    };
+    let mut causes = sentences::of_proof(universe, &proof);
+    causes.extend(availability::of_proof(universe, &proof));
+    let kind = kind_of(&causes);
+    NoSolution {
+        kind,
+        summary: summary(universe.request, kind, &causes),
+        hints: hints::for_proof(universe, &proof, &causes, cancelled),
+        causes,
+        bundles: Vec::new(),
+    }
+}
+
+impl NoSolution {
+    /// The causes as sentences.
+    pub fn causes(&self) -> Vec<String> {
+        self.causes.iter().map(|it| it.text.clone()).collect()
+    }
+
+    /// What to try.
+    pub fn hints(&self) -> Vec<String> {
+        self.hints.clone()
+    }
+
+    /// Everything, for `--json`.
+    pub fn to_json(&self) -> serde_json::Value {
+        // Strings and lists of strings always serialise.
+        serde_json::to_value(self).unwrap_or_default()
+    }
+
+    /// Names the bundles among `documents` that have what `request` asks for.
+    #[must_use]
+    pub fn with_bundles(mut self, request: &Request, documents: &[BundleDocument]) -> Self {
+        let nearest = hints::nearest_bundles(request, documents);
+        for (bundle, members) in nearest {
+            self.hints.push(format!(
+                "bundle `{bundle}` has {members}: `provisioning install {bundle}`"
+            ));
+            self.bundles.push(bundle);
+        }
+        self
+    }
+}
+
+impl fmt::Display for NoSolution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.summary)?;
+        for cause in &self.causes {
+            writeln!(f, "  - {}", cause.text)?;
+        }
+        for hint in &self.hints {
+            writeln!(f, "help: {hint}")?;
+        }
+        write!(f, "nothing was changed")
+    }
+}
+
+impl std::error::Error for NoSolution {}
+
+fn gave_up() -> NoSolution {
+    NoSolution {
+        kind: NoSolutionKind::GaveUp,
+        summary: "the search for versions that fit took too long and was given up".to_owned(),
+        causes: Vec::new(),
+        bundles: Vec::new(),
+        hints: vec![
+            "name exact versions of what matters, as in `provisioning install core@3.2.1`: that \
+             leaves less to search"
+                .to_owned(),
+        ],
+    }
+}
+
+fn kind_of(causes: &[Cause]) -> NoSolutionKind {
+    let has = |kinds: &[CauseKind]| causes.iter().any(|it| kinds.contains(&it.kind));
+    if has(&[CauseKind::MissingPackage]) {
+        NoSolutionKind::Missing
+    } else if has(&[
+        CauseKind::Yanked,
+        CauseKind::Quarantined,
+        CauseKind::OtherTarget,
+        CauseKind::TooYoung,
+        CauseKind::Unlisted,
+        CauseKind::PreRelease,
+    ]) {
+        NoSolutionKind::Unavailable
+    } else {
+        NoSolutionKind::Conflict
+    }
+}
+
+fn summary(request: &Request, kind: NoSolutionKind, causes: &[Cause]) -> String {
+    let asked: Vec<String> = sentences::specs_of_user(request)
+        .into_iter()
+        .map(|it| format!("`{it}`"))
+        .collect();
+    let asked = if asked.is_empty() {
+        "what is requested".to_owned()
+    } else {
+        asked.join(" and ")
+    };
+    match kind {
+        NoSolutionKind::Missing => {
+            let missing: Vec<String> = causes
+                .iter()
+                .filter(|it| it.kind == CauseKind::MissingPackage)
+                .filter_map(|it| it.package.as_ref().map(|it| format!("`{it}`")))
+                .collect();
+            let what = if missing.len() == 1 {
+                "package"
+            } else {
+                "packages"
+            };
+            let missing = missing.join(" and ");
+            format!("no solution for {asked}: this registry has no {what} {missing}")
+        }
+        NoSolutionKind::Unavailable => {
+            format!("no solution for {asked}: a version that would do cannot be taken")
+        }
+        NoSolutionKind::Conflict | NoSolutionKind::GaveUp => {
+            format!("no solution for {asked}: these cannot all hold")
+        }
+    }
+}

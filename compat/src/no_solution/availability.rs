@@ -1,0 +1,248 @@
+//! What the registry has, where that is the reason: told apart from requirements that
+//! exclude each other.
+
+use std::collections::BTreeMap;
+
+use provisioning_package::{Selector, Target, Version, VersionReq};
+use provisioning_registry_api::index::IndexVersion;
+
+use super::sentences::selector_text;
+use super::{Cause, CauseKind};
+use crate::index::nearest_names;
+use crate::requirement::{PreReleases, meets};
+use crate::solver::proof::{Fact, Proof};
+use crate::solver::universe::{PackageId, Reason, Universe, Unusable, View};
+
+/// How many versions are listed by name before the rest is counted.
+const VERSIONS_LISTED_MAX: usize = 6;
+
+/// What is to be said about each package that something in the proof requires.
+pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof) -> Vec<Cause> {
+    let mut packages: Vec<PackageId> = Vec::new();
+    let mut facts: BTreeMap<PackageId, Vec<&Fact>> = BTreeMap::new();
+    for fact in &proof.facts {
+        let of_package = facts.entry(fact.demand.target).or_default();
+        if of_package.is_empty() {
+            packages.push(fact.demand.target);
+        }
+        of_package.push(fact);
+    }
+    packages
+        .into_iter()
+        .flat_map(|id| of_package(universe, &universe.view(id), &facts[&id]))
+        .collect()
+}
+
+fn of_package(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact]) -> Vec<Cause> {
+    if view.entry.is_none() {
+        return vec![missing(universe, view)];
+    }
+    // A version that meets everything asked of its package would have changed the answer.
+    // Where one requirement alone is met by nothing, only that one counts.
+    let unmet: Vec<&Fact> = facts
+        .iter()
+        .copied()
+        .filter(|it| it.demand.set.is_empty())
+        .collect();
+    if unmet.is_empty() {
+        return would_do(universe, view, facts);
+    }
+    let mut causes: Vec<Cause> = Vec::new();
+    for fact in unmet {
+        let mut found = would_do(universe, view, &[fact]);
+        if found.is_empty() {
+            found.push(no_version(universe, view, fact));
+        }
+        found.retain(|it| !causes.contains(it));
+        causes.extend(found);
+    }
+    causes
+}
+
+fn missing(universe: &Universe<'_>, view: &View<'_>) -> Cause {
+    let near: Vec<String> = nearest_names(view.name.as_str(), &universe.index.names())
+        .into_iter()
+        .map(|it| format!("`{it}`"))
+        .collect();
+    let text = if near.is_empty() {
+        format!("this registry has no package `{}`", view.name)
+    } else {
+        format!(
+            "this registry has no package `{}`; the nearest names are {}",
+            view.name,
+            near.join(", ")
+        )
+    };
+    cause(CauseKind::MissingPackage, view, None, text)
+}
+
+fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact) -> Cause {
+    let requirement = requirement_text(universe, view, fact);
+    let has = if view.usable.is_empty() && view.unusable.is_empty() {
+        "no version at all".to_owned()
+    } else {
+        let mut all: Vec<&IndexVersion> = view.usable.clone();
+        all.extend(view.unusable.iter().map(|(it, _)| *it));
+        all.sort_by(|left, right| left.version.cmp(&right.version));
+        listed(&all)
+    };
+    let text = format!(
+        "no version of {} meets `{requirement}`: this registry has {has}",
+        view.name
+    );
+    cause(CauseKind::NoVersion, view, None, text)
+}
+
+/// Versions that meet all of `facts` but cannot be taken, each sort in one sentence.
+fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact]) -> Vec<Cause> {
+    let mut groups: BTreeMap<(CauseKind, String), Vec<&IndexVersion>> = BTreeMap::new();
+    for (version, why) in &view.unusable {
+        if facts
+            .iter()
+            .all(|it| admits(universe, view, it, version, universe.pre()))
+        {
+            let (kind, because) = match why {
+                Unusable::NotInstalled => continue,
+                Unusable::Quarantined => (CauseKind::Quarantined, quarantine_text(view)),
+                Unusable::Yanked => (CauseKind::Yanked, yank_text(version)),
+                Unusable::OtherTarget => (CauseKind::OtherTarget, target_text(universe, version)),
+                Unusable::TooYoung => (
+                    CauseKind::TooYoung,
+                    "younger than the least age that was asked for".to_owned(),
+                ),
+                Unusable::Unlisted => (
+                    CauseKind::Unlisted,
+                    "unlisted: the matrix has no row for it, and `--strict` was given".to_owned(),
+                ),
+            };
+            groups.entry((kind, because)).or_default().push(version);
+        }
+    }
+    let pre_releases: Vec<&IndexVersion> = view
+        .usable
+        .iter()
+        .copied()
+        .filter(|it| !it.version.pre.is_empty())
+        .filter(|version| {
+            let everywhere = PreReleases::Everywhere;
+            let all = facts
+                .iter()
+                .all(|it| admits(universe, view, it, version, everywhere));
+            all && !facts
+                .iter()
+                .all(|it| admits(universe, view, it, version, universe.pre()))
+        })
+        .collect();
+    if !pre_releases.is_empty() {
+        let because = "a pre-release, and nothing names it".to_owned();
+        groups.insert((CauseKind::PreRelease, because), pre_releases);
+    }
+    groups
+        .into_iter()
+        .map(|((kind, because), versions)| {
+            let verb = if versions.len() == 1 { "is" } else { "are" };
+            let listed = listed(&versions);
+            let text = format!("{} {listed} would do but {verb} {because}", view.name);
+            cause(kind, view, Some(listed), text)
+        })
+        .collect()
+}
+
+fn quarantine_text(view: &View<'_>) -> String {
+    let reason = view.entry.and_then(|it| it.status.reason.as_deref());
+    reason.map_or_else(
+        || "held by a moderator".to_owned(),
+        |it| format!("held by a moderator: {it}"),
+    )
+}
+
+fn yank_text(version: &IndexVersion) -> String {
+    let yanked = version.yanked.as_ref();
+    let reason = yanked.and_then(|it| it.reason.as_deref());
+    reason.map_or_else(|| "yanked".to_owned(), |it| format!("yanked: {it}"))
+}
+
+fn target_text(universe: &Universe<'_>, version: &IndexVersion) -> String {
+    let targets: Vec<&str> = View::targets_of(version)
+        .into_iter()
+        .map(Target::as_str)
+        .collect();
+    let has = if targets.is_empty() {
+        "none at all".to_owned()
+    } else {
+        targets.join(", ")
+    };
+    format!(
+        "without an archive for {} (it has {has})",
+        universe.request.target
+    )
+}
+
+/// Whether a version meets what `fact` requires, were it usable.
+fn admits(
+    universe: &Universe<'_>,
+    view: &View<'_>,
+    fact: &Fact,
+    version: &IndexVersion,
+    pre: PreReleases,
+) -> bool {
+    let selects = |selector: &Selector, version: &Version| match pre {
+        PreReleases::WhereNamed => universe.selects(selector, version),
+        PreReleases::Everywhere => meets(&selector.requirement(), version, pre),
+    };
+    match &fact.demand.reason {
+        Reason::Wanted(place) => {
+            let wanted = &universe.request.wanted[*place];
+            selects(&wanted.selector, &version.version)
+        }
+        Reason::Pin => {
+            let pin = universe.request.pins.get(&view.name);
+            pin.is_none_or(|it| selects(it, &version.version))
+        }
+        Reason::Dependency(req) | Reason::Row(req) => {
+            VersionReq::parse(req).is_ok_and(|it| meets(&it, &version.version, pre))
+        }
+        // Which APIs go with a version is its row's matter, usable or not.
+        Reason::Api => true,
+    }
+}
+
+fn requirement_text(universe: &Universe<'_>, view: &View<'_>, fact: &Fact) -> String {
+    match &fact.demand.reason {
+        Reason::Wanted(place) => selector_text(&universe.request.wanted[*place].selector),
+        Reason::Pin => {
+            let pin = universe.request.pins.get(&view.name);
+            pin.map_or_else(String::new, selector_text)
+        }
+        Reason::Dependency(req) | Reason::Row(req) => req.clone(),
+        Reason::Api => "*".to_owned(),
+    }
+}
+
+/// Versions by name, newest last; the oldest are counted where there are many.
+fn listed(versions: &[&IndexVersion]) -> String {
+    let skipped = versions.len().saturating_sub(VERSIONS_LISTED_MAX);
+    let mut parts: Vec<String> = versions[skipped..]
+        .iter()
+        .map(|it| it.version.to_string())
+        .collect();
+    if skipped > 0 {
+        parts.insert(0, format!("{skipped} older ones"));
+    }
+    match parts.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        None => String::new(),
+    }
+}
+
+fn cause(kind: CauseKind, view: &View<'_>, versions: Option<String>, text: String) -> Cause {
+    Cause {
+        kind,
+        package: Some(view.name.clone()),
+        versions,
+        on: None,
+        requirement: None,
+        text,
+    }
+}

@@ -1,0 +1,118 @@
+//! What is asked of the solver.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use provisioning_package::{BundleName, PackageName, Selector, Target, Version};
+
+/// Everything that a solution depends on, but for the matrix and the index.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// What must be (or, where optional, may be) in the solution, and who says so.
+    pub wanted: Vec<Wanted>,
+    /// What is installed or locked now.
+    pub installed: BTreeMap<PackageName, Version>,
+    /// How firmly that stays.
+    pub hold: Hold,
+    /// Versions that the user tied packages to; they bring nothing.
+    pub pins: BTreeMap<PackageName, Selector>,
+    /// The machine to install on. `any` lets in only archives that run everywhere.
+    pub target: Target,
+    /// Refuse versions that the matrix does not list.
+    pub strict: bool,
+    /// Let pre-releases in everywhere.
+    pub pre: bool,
+    /// Choose the oldest versions that fit.
+    pub minimal: bool,
+    /// Ignore versions that became visible less long ago.
+    pub min_age: Option<SignedDuration>,
+    /// The time that `min_age` counts back from.
+    pub now: Timestamp,
+}
+
+/// One thing that must be in the solution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The package.
+    pub name: PackageName,
+    /// Which versions of it will do.
+    pub selector: Selector,
+    /// Who says so.
+    pub owner: Owner,
+    /// Whether it only bounds the package where something else brings it.
+    pub optional: bool,
+}
+
+/// Who asks for something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// The user, in this command.
+    You {
+        /// What was typed.
+        spec: String,
+    },
+    /// The user, in an earlier command.
+    Earlier {
+        /// What was typed then.
+        spec: String,
+    },
+    /// A bundle.
+    Bundle {
+        /// Its name.
+        name: BundleName,
+        /// Its sequence.
+        sequence: u64,
+    },
+    /// A pin.
+    Pin,
+    /// A lockfile.
+    Lock,
+}
+
+/// How firmly the installed versions stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// They stay; where that cannot be, they are only preferred, and
+    /// [`Solution::moved`](crate::Solution::moved) tells which moved and why.
+    Held,
+    /// Each is tried first.
+    Preferred,
+    /// They do not count.
+    Free,
+}
+
+impl Request {
+    /// A request for `wanted` into an empty prefix on a machine of target `target`.
+    pub fn new(wanted: Vec<Wanted>, target: Target, now: Timestamp) -> Self {
+        Self {
+            wanted,
+            installed: BTreeMap::new(),
+            hold: Hold::Free,
+            pins: BTreeMap::new(),
+            target,
+            strict: false,
+            pre: false,
+            minimal: false,
+            min_age: None,
+            now,
+        }
+    }
+}
+
+impl Wanted {
+    /// Something that must be in the solution.
+    pub fn new(name: PackageName, selector: Selector, owner: Owner) -> Self {
+        Self {
+            name,
+            selector,
+            owner,
+            optional: false,
+        }
+    }
+
+    /// What the user typed in this command.
+    pub fn by_you(name: PackageName, selector: Selector, spec: impl Into<String>) -> Self {
+        let spec = spec.into();
+        Self::new(name, selector, Owner::You { spec })
+    }
+}

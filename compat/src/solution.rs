@@ -1,0 +1,160 @@
+//! What the solver found.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use provisioning_package::{Kind, PackageName, Version};
+use provisioning_registry_api::index::IndexArchive;
+
+/// One version for each package, and what to tell the user about them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solution {
+    /// What was chosen.
+    pub packages: BTreeMap<PackageName, Chosen>,
+    /// What the user should know, in a fixed order.
+    pub warnings: Vec<Warning>,
+    /// Installed packages that could not stay where they were.
+    pub moved: Vec<Move>,
+}
+
+/// One chosen version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// The package's kind.
+    pub kind: Kind,
+    /// The version.
+    pub version: Version,
+    /// The archive to install.
+    pub archive: IndexArchive,
+    /// Who brought it, as sentences would name them: `you`, `bundle stable-3.2`,
+    /// `platform 2.5.3`.
+    pub brought_by: Vec<String>,
+}
+
+/// An installed package that moved although nothing was asked of it directly.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Move {
+    /// The package.
+    pub name: PackageName,
+    /// The version that is installed.
+    pub from: Version,
+    /// The version that was chosen.
+    pub to: Version,
+    /// Why it could not stay, as a sentence.
+    pub why: String,
+}
+
+/// Something that the user should know about a solution.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// The matrix has rows for the package but none for this version.
+    Unlisted {
+        /// The package and version that have no row.
+        packages: Vec<(PackageName, Version)>,
+    },
+    /// The version was yanked, and something pins it.
+    Yanked {
+        /// The package.
+        name: PackageName,
+        /// The version.
+        version: Version,
+        /// Why it was yanked.
+        reason: Option<String>,
+        /// What to use instead.
+        replacement: Option<String>,
+    },
+    /// The package is deprecated or archived.
+    Retired {
+        /// The package.
+        name: PackageName,
+        /// `deprecated` or `archived`.
+        state: &'static str,
+        /// Why.
+        reason: Option<String>,
+        /// What to use instead.
+        replacement: Option<String>,
+    },
+    /// A newer version is younger than the least age.
+    PassedOver {
+        /// The package.
+        name: PackageName,
+        /// The version that was not taken.
+        version: Version,
+        /// The version that was.
+        chosen: Version,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unlisted { packages } => {
+                let names: Vec<String> = packages
+                    .iter()
+                    .map(|(name, version)| format!("{name} {version}"))
+                    .collect();
+                let (verb, them) = if names.len() == 1 {
+                    ("is", "it")
+                } else {
+                    ("are", "them")
+                };
+                write!(
+                    f,
+                    "{} {verb} unlisted: the compatibility matrix has no row for {them}, so nothing \
+                     was said about what goes with {them}",
+                    names.join(", ")
+                )
+            }
+            Self::Yanked {
+                name,
+                version,
+                reason,
+                replacement,
+            } => {
+                write!(f, "{name} {version} is yanked")?;
+                because(f, reason.as_deref(), replacement.as_deref())
+            }
+            Self::Retired {
+                name,
+                state,
+                reason,
+                replacement,
+            } => {
+                write!(f, "{name} is {state}")?;
+                because(f, reason.as_deref(), replacement.as_deref())
+            }
+            Self::PassedOver {
+                name,
+                version,
+                chosen,
+            } => write!(
+                f,
+                "{name} {version} was passed over for {chosen}: it is younger than the least age"
+            ),
+        }
+    }
+}
+
+fn because(
+    f: &mut fmt::Formatter<'_>,
+    reason: Option<&str>,
+    replacement: Option<&str>,
+) -> fmt::Result {
+    if let Some(reason) = reason {
+        write!(f, ": {reason}")?;
+    }
+    if let Some(replacement) = replacement {
+        write!(f, " (use {replacement} instead)")?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Move {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} moves from {} to {}: {}",
+            self.name, self.from, self.to, self.why
+        )
+    }
+}

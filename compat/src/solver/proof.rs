@@ -1,0 +1,173 @@
+//! Flattening `pubgrub`'s derivation tree into the requirements that took part.
+//!
+//! A tree can be as deep as the longest chain of requirements, so it is walked and taken
+//! apart with a list of open ends, never by recursion: dropping a deep tree the ordinary
+//! way would overflow the stack.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
+
+use pubgrub::{DerivationTree, External, VersionSet as _};
+
+use super::numbers::Numbers;
+use super::provider::Node;
+use super::universe::{Demand, PackageId, Reason, Universe};
+
+/// The requirements that cannot hold together, in the order in which a reader follows
+/// them: from the request to what it brings.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Proof {
+    pub(crate) facts: Vec<Fact>,
+    /// The versions of each package that the request alone would allow.
+    pub(crate) asked: BTreeMap<PackageId, Numbers>,
+}
+
+/// One requirement of the proof, with every version that has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Fact {
+    /// Who requires; `None` for the request.
+    pub(crate) owner: Option<PackageId>,
+    /// Which of the owner's versions, as places among the usable ones.
+    pub(crate) versions: BTreeSet<usize>,
+    /// What is required.
+    pub(crate) demand: Demand,
+}
+
+type Tree = DerivationTree<Node, Numbers, String>;
+type Key = (Option<PackageId>, PackageId, Reason, bool);
+
+/// Takes the tree apart.
+pub(crate) fn flatten(universe: &Universe<'_>, tree: Tree) -> Proof {
+    let mut proof = Proof {
+        facts: Vec::new(),
+        asked: asked(universe),
+    };
+    let mut facts: BTreeMap<Key, Fact> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for (node, numbers, target, set) in leaves(tree) {
+        // Many incompatibilities rest on one requirement: each is looked up once.
+        if seen.insert((node, numbers.clone(), target, set.clone())) {
+            collect(
+                universe,
+                &proof.asked,
+                (node, &numbers),
+                (target, &set),
+                &mut facts,
+            );
+        }
+    }
+    proof.facts = in_reading_order(facts);
+    proof
+}
+
+/// The dependencies at the tree's ends. Every other end says what its name says already.
+fn leaves(tree: Tree) -> Vec<(Node, Numbers, Node, Numbers)> {
+    let mut found = Vec::new();
+    let mut open = vec![Arc::new(tree)];
+    while let Some(tree) = open.pop() {
+        // Only the last owner of a shared part goes into it; the others just let go.
+        let Some(tree) = Arc::into_inner(tree) else {
+            continue;
+        };
+        match tree {
+            DerivationTree::Derived(derived) => {
+                open.push(derived.cause2);
+                open.push(derived.cause1);
+            }
+            DerivationTree::External(External::FromDependencyOf(node, numbers, target, set)) => {
+                found.push((node, numbers, target, set));
+            }
+            DerivationTree::External(
+                External::NotRoot(..) | External::NoVersions(..) | External::Custom(..),
+            ) => {}
+        }
+    }
+    found
+}
+
+/// What the request alone allows of each package that it names.
+fn asked(universe: &Universe<'_>) -> BTreeMap<PackageId, Numbers> {
+    let mut asked: BTreeMap<PackageId, Numbers> = BTreeMap::new();
+    for demand in universe.demands_of_request() {
+        let entry = asked.entry(demand.target).or_insert_with(Numbers::full);
+        *entry = entry.intersection(&demand.set);
+    }
+    asked
+}
+
+fn collect(
+    universe: &Universe<'_>,
+    asked: &BTreeMap<PackageId, Numbers>,
+    (node, numbers): (Node, &Numbers),
+    (target, set): (Node, &Numbers),
+    facts: &mut BTreeMap<Key, Fact>,
+) {
+    let (owner, places): (_, Vec<usize>) = match node {
+        Node::Guard(_) => return,
+        Node::Root => (None, vec![0]),
+        Node::Package(id) => {
+            let count = universe.view(id).usable.len();
+            // Versions that the request rules out anyway would only be noise.
+            let asked = asked.get(&id).map(|it| it.intersection(numbers));
+            let relevant = asked.filter(|it| !it.is_empty());
+            let relevant = relevant.as_ref().unwrap_or(numbers);
+            (Some(id), relevant.indices(count).collect())
+        }
+    };
+    for place in places {
+        let demands = match owner {
+            None => universe.demands_of_request(),
+            Some(id) => universe.demands(id, place),
+        };
+        for demand in demands {
+            if !is_same(universe, owner, &demand, (target, set)) {
+                continue;
+            }
+            let key = (owner, demand.target, demand.reason.clone(), demand.brings);
+            let fact = facts.entry(key).or_insert_with(|| Fact {
+                owner,
+                versions: BTreeSet::new(),
+                demand,
+            });
+            fact.versions.insert(place);
+        }
+    }
+}
+
+/// Whether `demand` is what the tree calls `target` in `set`.
+fn is_same(
+    universe: &Universe<'_>,
+    owner: Option<PackageId>,
+    demand: &Demand,
+    (target, set): (Node, &Numbers),
+) -> bool {
+    match target {
+        Node::Root => false,
+        Node::Package(id) if Some(id) == owner => demand.target == id,
+        Node::Package(id) => demand.target == id && demand.brings && *demand.set == *set,
+        Node::Guard(id) => {
+            demand.target == id && !demand.brings && {
+                let count = universe.view(id).usable.len();
+                demand.set.or_absent(count) == *set
+            }
+        }
+    }
+}
+
+/// What the request asks first, and behind each requirement those of what it brings.
+fn in_reading_order(facts: BTreeMap<Key, Fact>) -> Vec<Fact> {
+    let mut ordered = Vec::with_capacity(facts.len());
+    let mut by_owner: BTreeMap<Option<PackageId>, Vec<Fact>> = BTreeMap::new();
+    for fact in facts.into_values() {
+        by_owner.entry(fact.owner).or_default().push(fact);
+    }
+    while let Some((_, mut open)) = by_owner.pop_first() {
+        open.reverse();
+        while let Some(fact) = open.pop() {
+            let next = by_owner.remove(&Some(fact.demand.target));
+            open.extend(next.into_iter().flatten().rev());
+            ordered.push(fact);
+        }
+    }
+    ordered
+}

@@ -1,0 +1,452 @@
+//! What there is to choose from, and what each choice demands.
+//!
+//! Packages are looked up when the search first meets them, so only what a solution needs
+//! is read. Each becomes a [`View`]: its usable versions, numbered, and the unusable ones
+//! with the reason. [`Universe::demands`] is the one place that knows which requirements a
+//! version has: its own, the matrix rows that apply, and the API bounds of extensions.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use provisioning_package::{Kind, PackageName, Selector, Target, Version, VersionReq};
+use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
+use pubgrub::VersionSet as _;
+
+use super::numbers::{Number, Numbers};
+use crate::index::Index;
+use crate::matrix::{BoundOn, Matrix};
+use crate::request::{Request, Wanted};
+use crate::requirement::{PreReleases, exact_version, meets};
+
+/// A package that the search has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PackageId(u32);
+
+/// What the installed versions count for in one run of the search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// No other version of an installed package is usable.
+    Held,
+    /// They are tried first.
+    Preferred,
+    /// They do not count.
+    Free,
+}
+
+/// One package: what may be chosen, and what may not and why.
+pub(crate) struct View<'a> {
+    pub(crate) name: PackageName,
+    pub(crate) entry: Option<&'a IndexEntry>,
+    /// Oldest first; a version's place is its number.
+    pub(crate) usable: Vec<&'a IndexVersion>,
+    pub(crate) unusable: Vec<(&'a IndexVersion, Unusable)>,
+    /// The newest version that could be chosen if nothing were installed.
+    pub(crate) latest: Option<&'a Version>,
+    /// The installed version's place, where it is to be preferred.
+    pub(crate) preferred: Option<usize>,
+}
+
+/// Why a version cannot be chosen, whatever else is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unusable {
+    Quarantined,
+    Yanked,
+    OtherTarget,
+    TooYoung,
+    Unlisted,
+    /// Not a fault of the version: another one is installed and held.
+    NotInstalled,
+}
+
+/// Something that a choice demands of a package.
+#[derive(Debug, Clone)]
+pub(crate) struct Demand {
+    pub(crate) target: PackageId,
+    /// Whether it brings the package, or bounds it where something else does.
+    pub(crate) brings: bool,
+    /// The versions that will do.
+    pub(crate) set: Rc<Numbers>,
+    pub(crate) reason: Reason,
+}
+
+/// Why a choice demands something.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Reason {
+    /// `request.wanted[_]`.
+    Wanted(usize),
+    /// `request.pins`.
+    Pin,
+    /// The package's own requirement on another package.
+    Dependency(String),
+    /// A bound of the package's row.
+    Row(String),
+    /// A bound on extension APIs in a row of the demanded package.
+    Api,
+}
+
+/// Everything that one run of the search sees.
+pub(crate) struct Universe<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) matrix: &'a Matrix,
+    pub(crate) index: &'a dyn Index,
+    /// `request.wanted` in the order in which it is used, whatever order it came in.
+    wanted: Vec<usize>,
+    /// Packages with a row that bounds extension APIs.
+    api_owners: Vec<PackageName>,
+    holding: Holding,
+    met: RefCell<Met<'a>>,
+}
+
+#[derive(Default)]
+struct Met<'a> {
+    ids: HashMap<PackageName, PackageId>,
+    views: Vec<Rc<View<'a>>>,
+    /// Packages that something may bound without bringing them.
+    guarded: HashSet<PackageName>,
+    /// Packages that were expanded without a guard in this run.
+    unguarded: HashSet<PackageId>,
+    /// Whether one of those turned out to need a guard.
+    guarded_late: bool,
+    /// Each distinct requirement on a package is evaluated once.
+    sets: HashMap<(PackageId, VersionReq), Rc<Numbers>>,
+}
+
+impl<'a> Universe<'a> {
+    pub(crate) fn new(
+        request: &'a Request,
+        matrix: &'a Matrix,
+        index: &'a dyn Index,
+        holding: Holding,
+    ) -> Self {
+        let mut wanted: Vec<usize> = (0..request.wanted.len()).collect();
+        wanted.sort_by_cached_key(|it| wanted_key(&request.wanted[*it]));
+        let mut api_owners: Vec<PackageName> = matrix
+            .rows()
+            .filter(|(_, _, row)| row.bounds.iter().any(|it| it.on == BoundOn::ExtensionApi))
+            .map(|(name, _, _)| name.clone())
+            .collect();
+        api_owners.dedup();
+        let universe = Self {
+            request,
+            matrix,
+            index,
+            wanted,
+            api_owners,
+            holding,
+            met: RefCell::default(),
+        };
+        universe.guard_what_is_known();
+        universe
+    }
+
+    /// The view of a package.
+    pub(crate) fn view(&self, id: PackageId) -> Rc<View<'a>> {
+        Rc::clone(&self.met.borrow().views[id.0 as usize])
+    }
+
+    /// The number of a package, which is looked up if this is the first time.
+    pub(crate) fn id(&self, name: &PackageName) -> PackageId {
+        if let Some(id) = self.met.borrow().ids.get(name) {
+            return *id;
+        }
+        let view = Rc::new(self.look_up(name));
+        let mut met = self.met.borrow_mut();
+        let count = u32::try_from(met.views.len()).expect("fewer than 2^32 packages exist");
+        let id = PackageId(count);
+        met.ids.insert(name.clone(), id);
+        met.views.push(Rc::clone(&view));
+        drop(met);
+        for version in &view.usable {
+            for (optional, _) in version.dependencies.iter().filter(|(_, it)| it.optional) {
+                self.guard(optional);
+            }
+        }
+        id
+    }
+
+    /// Whether something may bound the package without bringing it. A no is remembered:
+    /// if it turns into a yes, the run has to start again ([`Self::is_guarded_late`]).
+    pub(crate) fn is_guarded(&self, id: PackageId) -> bool {
+        let view = self.view(id);
+        let mut met = self.met.borrow_mut();
+        let is_guarded = met.guarded.contains(&view.name);
+        if !is_guarded {
+            met.unguarded.insert(id);
+        }
+        is_guarded
+    }
+
+    /// Whether a package was found to need a guard after it was expanded without one.
+    pub(crate) fn is_guarded_late(&self) -> bool {
+        self.met.borrow().guarded_late
+    }
+
+    /// Forgets what was expanded, for another run.
+    pub(crate) fn restart(&self) {
+        let mut met = self.met.borrow_mut();
+        met.unguarded.clear();
+        met.guarded_late = false;
+    }
+
+    /// What the request itself demands.
+    pub(crate) fn demands_of_request(&self) -> Vec<Demand> {
+        let mut demands: Vec<Demand> = self
+            .wanted
+            .iter()
+            .map(|place| {
+                let wanted = &self.request.wanted[*place];
+                self.demand_of_selector(wanted, Reason::Wanted(*place))
+            })
+            .collect();
+        for (name, selector) in &self.request.pins {
+            let pin = Wanted {
+                optional: true,
+                ..Wanted::new(name.clone(), selector.clone(), crate::Owner::Pin)
+            };
+            demands.push(self.demand_of_selector(&pin, Reason::Pin));
+        }
+        demands
+    }
+
+    /// What number `index` of a package demands.
+    pub(crate) fn demands(&self, id: PackageId, index: usize) -> Vec<Demand> {
+        let view = self.view(id);
+        let version = view.usable[index];
+        let mut demands = Vec::with_capacity(version.dependencies.len() + 2);
+        for (name, dependency) in &version.dependencies {
+            let target = self.id(name);
+            demands.push(Demand {
+                target,
+                brings: !dependency.optional,
+                set: self.set(target, &dependency.req),
+                reason: Reason::Dependency(dependency.req.to_string()),
+            });
+        }
+        let row = self.matrix.row(&view.name, &version.version);
+        for bound in row.map_or(&[][..], |it| &it.bounds) {
+            if let BoundOn::Package(name) = &bound.on {
+                let target = self.id(name);
+                demands.push(Demand {
+                    target,
+                    brings: false,
+                    set: self.set(target, &bound.req),
+                    reason: Reason::Row(bound.req.to_string()),
+                });
+            }
+        }
+        if let (Kind::Extension, Some(api)) = (view.name.kind(), &version.api) {
+            demands.extend(self.api_owners.iter().map(|it| self.api_demand(it, api)));
+        }
+        demands
+    }
+
+    /// Whether the row of `version` lets extensions of API `api` in.
+    pub(crate) fn admits_api(&self, name: &PackageName, version: &Version, api: &Version) -> bool {
+        let row = self.matrix.row(name, version);
+        row.is_none_or(|row| {
+            row.bounds
+                .iter()
+                .filter(|it| it.on == BoundOn::ExtensionApi)
+                .all(|it| self.meets(&it.req, api))
+        })
+    }
+
+    pub(crate) fn meets(&self, req: &VersionReq, version: &Version) -> bool {
+        meets(req, version, self.pre())
+    }
+
+    pub(crate) fn pre(&self) -> PreReleases {
+        if self.request.pre {
+            PreReleases::Everywhere
+        } else {
+            PreReleases::WhereNamed
+        }
+    }
+
+    /// Whether `selector` lets `version` in, were it usable.
+    pub(crate) fn selects(&self, selector: &Selector, version: &Version) -> bool {
+        match selector {
+            Selector::Exact(exact) => is_exactly(exact, version),
+            Selector::Any | Selector::Latest => self.meets(&VersionReq::STAR, version),
+            Selector::Requirement(req) => self.meets(req, version),
+        }
+    }
+
+    fn guard_what_is_known(&self) {
+        for (_, _, row) in self.matrix.rows() {
+            for bound in &row.bounds {
+                if let BoundOn::Package(name) = &bound.on {
+                    self.guard(name);
+                }
+            }
+        }
+        let optional = self.request.wanted.iter().filter(|it| it.optional);
+        let owners = self.api_owners.iter();
+        let pinned = self.request.pins.keys();
+        for name in optional.map(|it| &it.name).chain(owners).chain(pinned) {
+            self.guard(name);
+        }
+    }
+
+    fn guard(&self, name: &PackageName) {
+        let mut met = self.met.borrow_mut();
+        if met.guarded.insert(name.clone()) {
+            let expanded = met.ids.get(name);
+            met.guarded_late |= expanded.is_some_and(|id| met.unguarded.contains(id));
+        }
+    }
+
+    fn demand_of_selector(&self, wanted: &Wanted, reason: Reason) -> Demand {
+        let target = self.id(&wanted.name);
+        let view = self.view(target);
+        let count = view.usable.len();
+        let set = Numbers::matching(count, |it| {
+            let version = &view.usable[it].version;
+            match wanted.selector {
+                Selector::Latest => view.latest == Some(version),
+                Selector::Any | Selector::Exact(_) | Selector::Requirement(_) => {
+                    self.selects(&wanted.selector, version)
+                }
+            }
+        });
+        Demand {
+            target,
+            brings: !wanted.optional,
+            set: Rc::new(set),
+            reason,
+        }
+    }
+
+    fn api_demand(&self, owner: &PackageName, api: &Version) -> Demand {
+        let target = self.id(owner);
+        let view = self.view(target);
+        let set = Numbers::matching(view.usable.len(), |it| {
+            self.admits_api(owner, &view.usable[it].version, api)
+        });
+        Demand {
+            target,
+            brings: false,
+            set: Rc::new(set),
+            reason: Reason::Api,
+        }
+    }
+
+    fn set(&self, target: PackageId, req: &VersionReq) -> Rc<Numbers> {
+        let key = (target, req.clone());
+        if let Some(set) = self.met.borrow().sets.get(&key) {
+            return Rc::clone(set);
+        }
+        let view = self.view(target);
+        let set = Rc::new(Numbers::matching(view.usable.len(), |it| {
+            self.meets(req, &view.usable[it].version)
+        }));
+        self.met.borrow_mut().sets.insert(key, Rc::clone(&set));
+        set
+    }
+
+    fn look_up(&self, name: &PackageName) -> View<'a> {
+        let entry = self.index.entry(name);
+        let mut versions: Vec<&IndexVersion> =
+            entry.map_or_else(Vec::new, |it| it.versions.iter().collect());
+        versions.sort_by(|left, right| left.version.cmp(&right.version));
+        versions.dedup_by(|left, right| left.version == right.version);
+        let installed = match self.holding {
+            Holding::Free => None,
+            Holding::Held | Holding::Preferred => self.request.installed.get(name),
+        };
+        let mut usable = Vec::with_capacity(versions.len());
+        let mut unusable = Vec::new();
+        for version in versions {
+            match entry.and_then(|entry| self.why_unusable(entry, version, installed)) {
+                Some(why) => unusable.push((version, why)),
+                None => usable.push(version),
+            }
+        }
+        let mut newest_first = usable.iter().rev().map(|it| &it.version);
+        let latest = newest_first.find(|it| self.meets(&VersionReq::STAR, it));
+        let mut preferred = usable.iter().position(|it| Some(&it.version) == installed);
+        if let (Holding::Held, Some(place)) = (self.holding, preferred) {
+            let only = usable[place];
+            let others = usable.iter().filter(|it| it.version != only.version);
+            unusable.extend(others.map(|it| (*it, Unusable::NotInstalled)));
+            usable = vec![only];
+            preferred = Some(0);
+        }
+        View {
+            name: name.clone(),
+            entry,
+            usable,
+            unusable,
+            latest,
+            preferred,
+        }
+    }
+
+    fn why_unusable(
+        &self,
+        entry: &IndexEntry,
+        version: &IndexVersion,
+        installed: Option<&Version>,
+    ) -> Option<Unusable> {
+        let is_installed = installed == Some(&version.version);
+        if entry.status.state == PackageState::Quarantined {
+            Some(Unusable::Quarantined)
+        } else if version.archive_for(self.request.target).is_none() {
+            Some(Unusable::OtherTarget)
+        } else if version.yanked.is_some() && !is_installed && !self.pins_exactly(entry, version) {
+            Some(Unusable::Yanked)
+        } else if !is_installed && self.is_too_young(version) {
+            Some(Unusable::TooYoung)
+        } else if self.request.strict && self.matrix.is_unlisted(&entry.name, &version.version) {
+            Some(Unusable::Unlisted)
+        } else {
+            None
+        }
+    }
+
+    fn pins_exactly(&self, entry: &IndexEntry, version: &IndexVersion) -> bool {
+        let wanted = self.request.wanted.iter();
+        let wanted = wanted.filter(|it| it.name == entry.name);
+        wanted
+            .map(|it| &it.selector)
+            .chain(self.request.pins.get(&entry.name))
+            .any(|selector| match selector {
+                Selector::Exact(exact) => is_exactly(exact, &version.version),
+                Selector::Requirement(req) => {
+                    exact_version(req).is_some_and(|exact| is_exactly(&exact, &version.version))
+                }
+                Selector::Any | Selector::Latest => false,
+            })
+    }
+
+    fn is_too_young(&self, version: &IndexVersion) -> bool {
+        self.request
+            .min_age
+            .is_some_and(|least| self.request.now.duration_since(version.published_at) < least)
+    }
+}
+
+impl View<'_> {
+    /// The targets that a version has archives for.
+    pub(crate) fn targets_of(version: &IndexVersion) -> Vec<Target> {
+        let mut targets: Vec<Target> = version.archives.iter().map(|it| it.target).collect();
+        targets.sort_unstable();
+        targets
+    }
+}
+
+/// Whether `version` is the one that was named; build metadata counts only where named.
+fn is_exactly(named: &Version, version: &Version) -> bool {
+    named.cmp_precedence(version).is_eq()
+        && (named.build.is_empty() || named.build == version.build)
+}
+
+fn wanted_key(wanted: &Wanted) -> (PackageName, bool, crate::Owner, String) {
+    (
+        wanted.name.clone(),
+        wanted.optional,
+        wanted.owner.clone(),
+        format!("{:?}", wanted.selector),
+    )
+}

@@ -1,0 +1,4 @@
+//! The crate from outside: what goes in, what comes out.
+
+mod sample;
+mod shelf;

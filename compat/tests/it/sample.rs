@@ -1,0 +1,165 @@
+//! The sample matrix of the product, and what must come out of it.
+
+use provisioning_compat::{Hold, Matrix, Owner, Request, VersionsToml, solve};
+use provisioning_package::{BundleName, Selector, Version};
+
+use crate::shelf::{Item, Shelf, asking, name, text_of};
+
+pub(crate) const SAMPLE: &str = r#"[compatibility.core]
+"3.2.1" = { platform = "^2.5", extensions = "^1.0", workspace = "^1.0" }
+"3.2.0" = { platform = "^2.4", extensions = "^1.0", workspace = "^1.0" }
+"3.1.0" = { platform = "^2.3", extensions = "^0.9", workspace = "^1.0" }
+[compatibility.platform]
+"2.5.3" = { core = "^3.2", min-core = "3.2.0" }
+"2.5.0" = { core = "^3.1", min-core = "3.1.0" }
+[bundles.stable-3.2]
+name = "Stable 3.2 Bundle"
+release-date = "2025-10-15"
+core = "3.2.1"
+platform = "2.5.3"
+extensions = ["mongodb@1.2.0", "redis@1.1.0", "azure@2.0.0"]
+workspace = "1.4.0"
+[bundles.lts-3.1]
+name = "LTS 3.1 Bundle"
+release-date = "2025-09-01"
+lts-until = "2026-09-01"
+core = "3.1.5"
+platform = "2.4.8"
+workspace = "1.3.0"
+"#;
+
+pub(crate) fn matrix() -> Matrix {
+    VersionsToml::parse(SAMPLE, None).unwrap().matrix
+}
+
+pub(crate) fn shelf() -> Shelf {
+    let mut shelf = Shelf::plain("core 3.1.0, core 3.1.5, core 3.2.0, core 3.2.1");
+    for version in ["2.4.0", "2.4.8", "2.5.0", "2.5.3"] {
+        shelf.add(Item::of(&format!("platform {version}")).needs("core ^3.0"));
+    }
+    for text in ["mongodb 1.2.0", "redis 1.1.0", "azure 2.0.0"] {
+        shelf.add(Item::of(text).needs("core ^3.0").api("1.0.0"));
+    }
+    shelf.add(Item::of("workspace 1.3.0"));
+    shelf.add(Item::of("workspace 1.4.0"));
+    shelf
+}
+
+/// What `install` asks for when `earlier` was asked for and installed before.
+fn on_top_of(earlier: &[&str], installed: &[&str], specs: &[&str]) -> Request {
+    let mut request = asking(specs);
+    for mut wanted in asking(earlier).wanted {
+        if let Owner::You { spec } = wanted.owner {
+            wanted.owner = Owner::Earlier { spec };
+        }
+        request.wanted.push(wanted);
+    }
+    for text in installed {
+        let (package, version) = text.split_once(' ').unwrap();
+        let version = Version::parse(version).unwrap();
+        request.installed.insert(name(package), version);
+    }
+    request.hold = Hold::Held;
+    request
+}
+
+fn bundle(members: &[&str]) -> Request {
+    let mut request = asking(members);
+    for wanted in &mut request.wanted {
+        wanted.owner = Owner::Bundle {
+            name: BundleName::parse("stable-3.2").unwrap(),
+            sequence: 1,
+        };
+    }
+    request
+}
+
+fn solved(request: &Request) -> String {
+    let solution = solve(request, &matrix(), &shelf().index()).unwrap();
+    let mut text = text_of(&solution);
+    for warning in &solution.warnings {
+        text += &format!("\nwarning: {warning}");
+    }
+    for moved in &solution.moved {
+        text += &format!("\nmoved: {moved}");
+    }
+    text
+}
+
+#[test]
+fn an_exact_core_alone_installs_exactly_that() {
+    assert_eq!(solved(&asking(&["core@3.1.0"])), "core 3.1.0");
+}
+
+#[test]
+fn platform_on_an_old_core_is_the_newest_whose_row_fits() {
+    let request = on_top_of(&["core@3.1.0"], &["core 3.1.0"], &["platform"]);
+    assert_eq!(solved(&request), "core 3.1.0, platform 2.5.0");
+}
+
+#[test]
+fn an_unlisted_platform_installs_with_a_warning() {
+    let request = on_top_of(&["core@3.1.0"], &["core 3.1.0"], &["platform@2.4.0"]);
+    insta::assert_snapshot!(solved(&request), @"");
+}
+
+#[test]
+fn the_stable_bundle_solves_to_its_members() {
+    let request = bundle(&[
+        "core@3.2.1",
+        "platform@2.5.3",
+        "mongodb@1.2.0",
+        "redis@1.1.0",
+        "azure@2.0.0",
+        "workspace@1.4.0",
+    ]);
+    assert_eq!(
+        solved(&request),
+        "azure 2.0.0, core 3.2.1, mongodb 1.2.0, platform 2.5.3, redis 1.1.0, workspace 1.4.0"
+    );
+}
+
+#[test]
+fn the_lts_bundle_solves_with_one_line_about_its_unlisted_members() {
+    let request = bundle(&["core@3.1.5", "platform@2.4.8", "workspace@1.3.0"]);
+    insta::assert_snapshot!(solved(&request), @"");
+}
+
+#[test]
+fn a_row_alone_brings_no_package_in() {
+    assert_eq!(solved(&asking(&["core"])), "core 3.2.1");
+}
+
+#[test]
+fn extensions_are_bound_by_their_api_and_not_by_their_version() {
+    insta::assert_snapshot!(solved(&asking(&["azure"])), @"");
+    let request = on_top_of(&["core@3.1.0"], &["core 3.1.0"], &["mongodb"]);
+    let refusal = solve(&request, &matrix(), &shelf().index()).unwrap_err();
+    insta::assert_snapshot!(refusal, @"");
+}
+
+#[test]
+fn an_installed_package_moves_only_where_it_must_and_says_why() {
+    let request = on_top_of(
+        &["core", "platform"],
+        &["core 3.1.0", "platform 2.5.0"],
+        &["platform@2.5.3"],
+    );
+    insta::assert_snapshot!(solved(&request), @"");
+}
+
+#[test]
+fn strict_refuses_what_is_unlisted() {
+    let mut request = asking(&["platform@2.4.0"]);
+    request.strict = true;
+    let refusal = solve(&request, &matrix(), &shelf().index()).unwrap_err();
+    insta::assert_snapshot!(refusal, @"");
+}
+
+#[test]
+fn a_newest_spec_moves_what_is_installed() {
+    let mut request = on_top_of(&["core"], &["core 3.1.0"], &[]);
+    assert_eq!(solved(&request), "core 3.1.0");
+    request.wanted[0].selector = Selector::Latest;
+    assert!(solved(&request).starts_with("core 3.2.1\nmoved"));
+}
