@@ -236,7 +236,7 @@ mod tests {
             "@1",
             "Core",
             "core@",
-            "core@x",
+            "core@banana",
             "bundle:",
             "bundle:a@1",
             "a b",
