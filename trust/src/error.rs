@@ -100,7 +100,6 @@ impl SignError {
         }
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
     pub(crate) fn json(source: serde_json::Error) -> Self {
         Self::Json { source }
     }

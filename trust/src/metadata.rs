@@ -81,7 +81,8 @@ pub(crate) struct Targets {
     pub(crate) delegations: Option<Delegations>,
     pub(crate) expires: Timestamp,
     pub(crate) spec_version: String,
-    pub(crate) targets: BTreeMap<String, TargetFile>,
+    #[serde(rename = "targets")]
+    pub(crate) files: BTreeMap<String, TargetFile>,
     pub(crate) version: u64,
 }
 

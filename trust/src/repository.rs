@@ -100,14 +100,14 @@ impl Repository {
         for change in changes {
             let name = next.signer_of(&change.path)?;
             let role = next.role_mut(&name);
-            let current = role.targets.get(&change.path);
+            let current = role.files.get(&change.path);
             let wanted = change.facts.map(TargetFile::from);
             if current == wanted.as_ref() {
                 continue;
             }
             match wanted {
-                Some(file) => role.targets.insert(change.path.clone(), file),
-                None => role.targets.remove(&change.path),
+                Some(file) => role.files.insert(change.path.clone(), file),
+                None => role.files.remove(&change.path),
             };
             touched.insert(name);
         }
@@ -176,7 +176,7 @@ impl Repository {
     /// What signed metadata says of the target at `path`.
     pub fn target(&self, path: &str) -> Option<TargetFacts> {
         let role = self.roles.get(&self.signer_of(path).ok()?)?;
-        let file = role.signed.targets.get(path)?;
+        let file = role.signed.files.get(path)?;
         Some(TargetFacts {
             length: file.length,
             digest: Digest::from_hex(&file.hashes.sha256).ok()?,
@@ -186,7 +186,7 @@ impl Repository {
     /// Every target, sorted within its role.
     pub fn targets(&self) -> impl Iterator<Item = (&str, &str)> {
         self.roles.iter().flat_map(|(name, role)| {
-            let paths = role.signed.targets.keys();
+            let paths = role.signed.files.keys();
             paths.map(move |path| (name.as_str(), path.as_str()))
         })
     }

@@ -112,8 +112,12 @@ impl TrustStore {
     }
 
     fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, TrustError> {
-        let bytes = durable::read_file(path, FILE_BYTES_MAX)
-            .map_err(|source| TrustError::state(path, source))?;
+        self.read_file(path)
+            .map_err(|source| TrustError::state(path, source))
+    }
+
+    fn read_file(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        let bytes = durable::read_file(path, FILE_BYTES_MAX)?;
         if let Some(bytes) = &bytes {
             self.saw(path, bytes);
         }
@@ -184,15 +188,8 @@ impl MetadataStore for TrustStore {
         let Some(Place::Metadata(path) | Place::Target(path)) = self.place(name) else {
             return Ok(None);
         };
-        self.read(&path).map_err(|error| match error {
-            TrustError::State { path, source } => {
-                sigstore_tuf::Error::io(format!("reading `{}`", path.display()), source)
-            }
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "reading fails in one way only"
-            )]
-            other => sigstore_tuf::Error::transport_with_source("reading", other),
+        self.read_file(&path).map_err(|source| {
+            sigstore_tuf::Error::io(format!("reading `{}`", path.display()), source)
         })
     }
 
@@ -200,7 +197,10 @@ impl MetadataStore for TrustStore {
         let result = match self.place(name) {
             None => return Ok(()),
             // A cached target is checked by digest when it is read: it need not be durable.
-            Some(Place::Target(path)) => return Ok(drop(durable::write_cache(&path, bytes))),
+            Some(Place::Target(path)) => {
+                let _uncached = durable::write_cache(&path, bytes);
+                return Ok(());
+            }
             Some(Place::Metadata(path)) => self
                 .replace(&path, bytes)
                 .map_err(|source| TrustError::state(&path, source)),

@@ -180,8 +180,8 @@ impl Verifier for SigstoreVerifier {
                     return Ok(all);
                 }
                 let fetches = group.into_iter().map(|(path, file)| self.bytes(path, file));
-                let fetched = try_join_all(fetches).await;
-                all.extend(fetched.map_err(|error| explain(error, now))?);
+                let bytes = try_join_all(fetches).await;
+                all.extend(bytes.map_err(|error| explain(error, now))?);
             }
         })
     }
@@ -236,6 +236,10 @@ fn unloaded_role(trusted: &TrustedMetadataSet, path: &str) -> Option<String> {
 }
 
 /// Turns the verifier's words into ours, which say what to do.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is open, and whatever else it says is about metadata's form"
+)]
 pub(crate) fn explain(error: Error, now: Timestamp) -> TrustError {
     match error {
         Error::Rollback { role, trusted, new } => TrustError::Rollback {
@@ -271,10 +275,6 @@ pub(crate) fn explain(error: Error, now: Timestamp) -> TrustError {
         Error::Json(source) => TrustError::Malformed {
             problem: source.to_string(),
         },
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "the enum is open, and whatever else it says is about metadata's form"
-        )]
         other => TrustError::Malformed {
             problem: other.to_string(),
         },

@@ -87,7 +87,7 @@ fn unsigned_role(delegations: Option<Delegations>, now: Timestamp) -> Role {
         delegations,
         expires: expiry("targets", now),
         spec_version: SPEC_VERSION.to_owned(),
-        targets: BTreeMap::new(),
+        files: BTreeMap::new(),
         version: 0,
     };
     Role {

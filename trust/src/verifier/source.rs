@@ -89,7 +89,7 @@ impl Source {
     pub(crate) async fn prefetch(&self, names: &[String]) {
         let limit = UpdaterConfig::default().targets_max_length;
         let fetches = names.iter().map(|name| async move {
-            if self.from_disk(name).is_none()
+            if self.kept(name).is_none()
                 && let Ok(answer) = self.fetch_metadata_online(name, limit).await
             {
                 self.hold().insert(name.clone(), answer);
@@ -131,7 +131,7 @@ impl Source {
             return Ok(answer);
         }
         if self.trust_disk.load(Ordering::Relaxed)
-            && let Some(bytes) = self.from_disk(name)
+            && let Some(bytes) = self.kept(name)
         {
             self.served_from_disk.store(true, Ordering::Relaxed);
             return capped(name, max, Some(bytes));
@@ -148,7 +148,7 @@ impl Source {
 
     /// A versioned file whose number the trusted state holds. Versioned files never change,
     /// and only what was verified is ever kept.
-    fn from_disk(&self, name: &str) -> Option<Vec<u8>> {
+    fn kept(&self, name: &str) -> Option<Vec<u8>> {
         let (version, file) = versioned(name)?;
         let bytes = self.store.metadata(file)?;
         (version_of(&bytes) == Some(version)).then_some(bytes)
