@@ -9,6 +9,9 @@ use super::refusal::Refusal;
 /// Longest part of a hostile name that a message repeats, in characters.
 const SHOWN_CHARS_MAX: usize = 160;
 
+/// What the archive is called by code that only has it open.
+pub(super) const NAMELESS: &str = "the archive";
+
 /// What can go wrong with an archive.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::error::ArchiveError;
+use super::error::NAMELESS;
 use super::layout::Layout;
 use super::links::check_links;
 use super::member::{MemberKind, walk};
@@ -66,18 +67,12 @@ fn read_text(data: &mut dyn Read) -> Result<Option<String>, ArchiveError> {
     Ok(String::from_utf8(bytes).ok())
 }
 
-/// Names the file that could not be read.
-pub(super) fn with_path(error: ArchiveError, file: &Path) -> ArchiveError {
-    match error {
-        ArchiveError::Io {
-            action,
-            path,
-            source,
-        } if path == Path::new("the archive") => ArchiveError::Io {
-            action,
-            path: file.to_owned(),
-            source,
-        },
-        other => other,
+/// Names the file that could not be read: the layers below know it as [`NAMELESS`].
+pub(super) fn with_path(mut error: ArchiveError, file: &Path) -> ArchiveError {
+    if let ArchiveError::Io { path, .. } = &mut error
+        && path == Path::new(NAMELESS)
+    {
+        file.clone_into(path);
     }
+    error
 }

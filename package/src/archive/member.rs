@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _};
 
 use super::entry_path::{EntryPath, is_control};
-use super::error::ArchiveError;
+use super::error::{ArchiveError, NAMELESS};
 use super::header::RawHeader;
 use super::limits::{
     ARCHIVE_ENTRIES_MAX, ARCHIVE_UNPACKED_BYTES_MAX, ENTRY_PATH_BYTES_MAX,
@@ -50,7 +50,7 @@ pub(super) fn walk(
 ) -> Result<Walked, ArchiveError> {
     let io_error = |source| ArchiveError::Io {
         action: "read",
-        path: "the archive".into(),
+        path: NAMELESS.into(),
         source,
     };
     file.rewind().map_err(io_error)?;

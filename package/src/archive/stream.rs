@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::bufread::GzDecoder;
 
-use super::error::ArchiveError;
+use super::error::{ArchiveError, NAMELESS};
 use super::limits::{
     ARCHIVE_BYTES_MAX, ARCHIVE_STREAM_BYTES_MAX, COMPRESSION_FRAMES_MAX, EXPANSION_FREE_BYTES,
     EXPANSION_RATIO_MAX, ZSTD_WINDOW_BYTES_MAX, ZSTD_WINDOW_LOG_MAX,
@@ -153,7 +153,7 @@ impl Read for FileReader<'_> {
         let count = result.map_err(|source| {
             let failed = ArchiveError::Io {
                 action: "read",
-                path: "the archive".into(),
+                path: NAMELESS.into(),
                 source,
             };
             failed.into_io()

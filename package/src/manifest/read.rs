@@ -252,38 +252,28 @@ fn read_dependency(
     notes: &mut Notes<'_>,
 ) -> Option<ManifestDependency> {
     let span = value.span();
-    match value.get_ref() {
-        DeValue::String(text) => {
-            let text = Located {
-                value: text.to_string(),
-                span,
-            };
-            let req = requirement(&text, notes)?;
-            Some(ManifestDependency {
-                req,
-                optional: false,
-            })
-        }
-        DeValue::Table(table) => {
-            let label = format!("dependencies.{}", name.escape_debug());
-            let mut section = Section::inline(label, table, span);
-            let req = section.required("version", notes);
-            let optional = section.flag("optional", notes);
-            section.finish(notes);
-            let req = requirement(&req?, notes)?;
-            Some(ManifestDependency { req, optional })
-        }
-        other => {
-            wrong_type(
-                notes,
-                &span,
-                name,
-                "a requirement such as `\"^1.0\"`",
-                other,
-            );
-            None
-        }
+    if let DeValue::Table(table) = value.get_ref() {
+        let label = format!("dependencies.{}", name.escape_debug());
+        let mut section = Section::inline(label, table, span);
+        let req = section.required("version", notes);
+        let optional = section.flag("optional", notes);
+        section.finish(notes);
+        let req = requirement(&req?, notes)?;
+        return Some(ManifestDependency { req, optional });
     }
+    let Some(text) = value.get_ref().as_str() else {
+        wrong_type(notes, name, "a requirement such as `\"^1.0\"`", value);
+        return None;
+    };
+    let text = Located {
+        value: text.to_owned(),
+        span,
+    };
+    let req = requirement(&text, notes)?;
+    Some(ManifestDependency {
+        req,
+        optional: false,
+    })
 }
 
 fn read_requires(section: &Section<'_>, notes: &mut Notes<'_>) -> BTreeMap<String, VersionReq> {
@@ -300,17 +290,21 @@ fn read_requires(section: &Section<'_>, notes: &mut Notes<'_>) -> BTreeMap<Strin
             let name = key.value.escape_debug();
             notes.error(&key.span, format!("`{name}` is not the name of a command"));
         }
-        match value.get_ref() {
-            DeValue::String(text) => {
-                let text = Located {
-                    value: text.to_string(),
-                    span: value.span(),
-                };
-                if let Some(req) = requirement(&text, notes) {
-                    requires.insert(key.value, req);
-                }
-            }
-            other => wrong_type(notes, &value.span(), &key.value, "a requirement", other),
+        let Some(text) = value.get_ref().as_str() else {
+            wrong_type(
+                notes,
+                &key.value,
+                "a requirement such as `\">=1.0\"`",
+                value,
+            );
+            continue;
+        };
+        let text = Located {
+            value: text.to_owned(),
+            span: value.span(),
+        };
+        if let Some(req) = requirement(&text, notes) {
+            requires.insert(key.value, req);
         }
     }
     requires

@@ -54,9 +54,10 @@ impl<'t> Section<'t> {
         };
         if let Some((span, value)) = self.value(key) {
             child.span = span;
-            match value.get_ref() {
-                DeValue::Table(table) => child.table = Some(table),
-                other => wrong_type(notes, &value.span(), key, "a table", other),
+            if let DeValue::Table(table) = value.get_ref() {
+                child.table = Some(table);
+            } else {
+                wrong_type(notes, key, "a table", value);
             }
         }
         child
@@ -115,13 +116,10 @@ impl<'t> Section<'t> {
         let Some((_, value)) = self.value(key) else {
             return false;
         };
-        match value.get_ref() {
-            DeValue::Boolean(flag) => *flag,
-            other => {
-                wrong_type(notes, &value.span(), key, "`true` or `false`", other);
-                false
-            }
-        }
+        value.get_ref().as_bool().unwrap_or_else(|| {
+            wrong_type(notes, key, "`true` or `false`", value);
+            false
+        })
     }
 
     /// An array of one-line texts; absent is empty.
@@ -133,16 +131,12 @@ impl<'t> Section<'t> {
         let Some((_, value)) = self.value(key) else {
             return Vec::new();
         };
-        match value.get_ref() {
-            DeValue::Array(items) => items
-                .iter()
-                .filter_map(|item| one_line(item, key, notes))
-                .collect(),
-            other => {
-                wrong_type(notes, &value.span(), key, "an array of strings", other);
-                Vec::new()
-            }
+        if let DeValue::Array(items) = value.get_ref() {
+            let texts = items.iter().filter_map(|item| one_line(item, key, notes));
+            return texts.collect();
         }
+        wrong_type(notes, key, "an array of strings", value);
+        Vec::new()
     }
 
     /// Warns about every key that nobody asked for.
@@ -173,17 +167,14 @@ impl<'t> Section<'t> {
 /// Notes that a value has the wrong type.
 pub(super) fn wrong_type(
     notes: &mut Notes<'_>,
-    span: &Range<usize>,
     key: &str,
     wanted: &str,
-    found: &DeValue<'_>,
+    value: &Spanned<DeValue<'_>>,
 ) {
-    let found = found.type_str();
+    let found = value.get_ref().type_str();
     let key = key.escape_debug();
-    notes.error(
-        span,
-        format!("`{key}` must be {wanted}, found a TOML {found}"),
-    );
+    let message = format!("`{key}` must be {wanted}, found a TOML {found}");
+    notes.error(&value.span(), message);
 }
 
 /// A text without control characters: manifests are shown in terminals, where an escape
@@ -194,19 +185,17 @@ fn one_line(
     notes: &mut Notes<'_>,
 ) -> Option<Located<String>> {
     let span = value.span();
-    match value.get_ref() {
-        DeValue::String(text) if text.chars().any(char::is_control) => {
-            let message = format!("`{key}` must be one line without control characters");
-            notes.error(&span, message);
-            None
-        }
-        DeValue::String(text) => Some(Located {
-            value: text.to_string(),
-            span,
-        }),
-        other => {
-            wrong_type(notes, &span, key, "a string", other);
-            None
-        }
+    let Some(text) = value.get_ref().as_str() else {
+        wrong_type(notes, key, "a string", value);
+        return None;
+    };
+    if text.chars().any(char::is_control) {
+        let message = format!("`{key}` must be one line without control characters");
+        notes.error(&span, message);
+        return None;
     }
+    Some(Located {
+        value: text.to_owned(),
+        span,
+    })
 }
