@@ -18,13 +18,21 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{GlobalArgs, Settings};
 
+mod bundle;
 mod cache;
+mod compat;
 mod completions;
 mod config;
+mod info;
 mod login;
 mod logout;
 mod man;
+mod package;
+mod publish;
 mod registry_command;
+mod search;
+mod trust;
+mod yank;
 
 /// Install, upgrade and roll back a product that is built in many repositories, as one.
 ///
@@ -51,6 +59,28 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show what the registry says about a package or bundle
+    Info(info::Args),
+    /// Find packages
+    Search(search::Args),
+    /// Make and read archives
+    #[command(subcommand)]
+    Package(package::Action),
+    /// Publish archives, all or none
+    Publish(publish::Args),
+    /// Hide a version from new solutions
+    Yank(yank::Args),
+    /// Let a yanked version be chosen again
+    Unyank(yank::UnyankArgs),
+    /// Check, push and show the compatibility matrix
+    #[command(subcommand)]
+    Compat(compat::Action),
+    /// Check, publish and show bundles
+    #[command(subcommand)]
+    Bundle(bundle::Action),
+    /// Show what is believed of the registry
+    #[command(subcommand)]
+    Trust(trust::Action),
     /// Remember, list and forget registries
     #[command(subcommand)]
     Registry(registry_command::Action),
@@ -113,6 +143,15 @@ pub fn run(env: &Env) -> u8 {
 
 async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
     match command {
+        Command::Info(args) => info::run(args, context).await,
+        Command::Search(args) => search::run(args, context).await,
+        Command::Package(action) => package::run(action, context),
+        Command::Publish(args) => publish::run(args, context).await,
+        Command::Yank(args) => yank::run(args, context).await,
+        Command::Unyank(args) => yank::run_unyank(args, context).await,
+        Command::Compat(action) => compat::run(action, context).await,
+        Command::Bundle(action) => bundle::run(action, context).await,
+        Command::Trust(action) => trust::run(action, context).await,
         Command::Registry(action) => registry_command::run(action, context),
         Command::Login(args) => login::run(args, context),
         Command::Logout(args) => logout::run(args, context),

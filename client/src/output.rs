@@ -16,7 +16,7 @@ mod progress;
 mod table;
 
 pub(crate) use progress::{Bar, Progress};
-pub(crate) use table::Table;
+pub(crate) use table::{Table, bytes};
 
 /// The version of the form of every JSON document that we print.
 const SCHEMA: u32 = 1;
@@ -107,6 +107,11 @@ impl Output {
         if !self.quiet && !self.json {
             self.say(text);
         }
+    }
+
+    /// Says a detail that is of use when something goes wrong; only with `--verbose`.
+    pub(crate) fn detail(&self, text: &str) {
+        tracing::info!("{text}");
     }
 
     /// Says something that the user should look at; silent under `--quiet`.

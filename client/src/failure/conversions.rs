@@ -1,8 +1,9 @@
 //! How the errors of other crates become a [`Failure`]: one `From` for each, and with it
 //! the code and exit status that users see.
 
-use provisioning_package::{InvalidName, InvalidSpec, UnknownTarget};
+use provisioning_package::{ArchiveError, InvalidName, InvalidSpec, UnknownTarget};
 use provisioning_registry_api::problem::Problem;
+use provisioning_sources::SourceError;
 use provisioning_trust::TrustError;
 
 use super::{Exit, Failure};
@@ -22,6 +23,31 @@ impl From<InvalidSpec> for Failure {
 impl From<UnknownTarget> for Failure {
     fn from(problem: UnknownTarget) -> Self {
         Self::new("unknown-target", problem.to_string()).with_exit(Exit::Usage)
+    }
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(problem: ArchiveError) -> Self {
+        let exit = if problem.is_refusal() {
+            Exit::Verification
+        } else {
+            Exit::Failed
+        };
+        let failure = Self::new(problem.code(), problem.to_string()).with_exit(exit);
+        match std::error::Error::source(&problem) {
+            Some(source) => failure.with_chain(source),
+            None => failure,
+        }
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(problem: SourceError) -> Self {
+        let failure = Self::new("invalid-source", problem.to_string());
+        match std::error::Error::source(&problem) {
+            Some(source) => failure.with_chain(source),
+            None => failure,
+        }
     }
 }
 

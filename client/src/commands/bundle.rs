@@ -1,0 +1,72 @@
+//! `provisioning bundle`: tested combinations, checked, published and shown.
+
+use clap::Subcommand;
+use provisioning_compat::{BundleDraft, MemoryIndex};
+use provisioning_package::{BundleName, PackageName};
+use provisioning_registry_api::bundle::BundleDocument;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::registry::RegistryReader;
+
+//mod check;
+mod list;
+//mod publish;
+mod show;
+
+pub(crate) use show::show_document;
+
+use super::compat::MatrixFile;
+
+/// What to do with bundles.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Show a published bundle
+    Show(show::Args),
+    /// List published bundles and the channels that point at them
+    List(list::Args),
+}
+
+/// Runs it.
+pub(crate) async fn run(action: &Action, context: &Context) -> Outcome<Exit> {
+    match action {
+        Action::Show(args) => show::run(args, context).await,
+        Action::List(args) => list::run(args, context).await,
+    }
+}
+
+/// The published bundle that `name` or the channel `name` means.
+pub(crate) async fn find(
+    registry: &mut RegistryReader,
+    name: &BundleName,
+) -> Outcome<Option<BundleDocument>> {
+    let channels = registry.channels().await?;
+    let bundle = channels
+        .channels
+        .get(name)
+        .map_or_else(|| name.clone(), |head| head.bundle.clone());
+    registry.bundle(&bundle).await
+}
+
+/// The draft of a bundle; an unknown name lists the ones that there are.
+fn draft<'a>(file: &'a MatrixFile, name: &BundleName) -> Outcome<&'a BundleDraft> {
+    file.read.bundles.get(name).ok_or_else(|| {
+        let known: Vec<String> = file.read.bundles.keys().map(ToString::to_string).collect();
+        let failure = Failure::new(
+            "unknown-draft",
+            format!("the file has no `[bundles.{name}]`"),
+        );
+        if known.is_empty() {
+            failure
+        } else {
+            failure.with_hint(format!("it has: {}", known.join(", ")))
+        }
+    })
+}
+
+/// Index entries of a draft's members.
+async fn member_index(registry: &mut RegistryReader, draft: &BundleDraft) -> Outcome<MemoryIndex> {
+    let all = draft.members.iter().chain(&draft.optional);
+    let names: Vec<PackageName> = all.map(|(name, _)| name.clone()).collect();
+    registry.index(&names).await
+}

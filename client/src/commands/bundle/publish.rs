@@ -1,0 +1,76 @@
+//! `provisioning bundle publish`: publish a bundle of `versions.toml`.
+
+use clap::ValueEnum;
+use provisioning_package::BundleName;
+use provisioning_registry_api::bundle::BundleState;
+
+use super::draft;
+use crate::commands::compat::{FileArgs, MatrixFile};
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+use crate::write_api::WriteClient;
+
+/// Publishes a bundle of `versions.toml` as its next sequence. The registry refuses one
+/// that names something missing, yanked, quarantined or incompatible; an equal one again is
+/// no new sequence.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: provisioning bundle publish stable-3.2")]
+pub(crate) struct Args {
+    /// The bundle, as `versions.toml` names it
+    #[arg(value_parser = BundleName::parse)]
+    name: BundleName,
+    #[command(flatten)]
+    file: FileArgs,
+    /// How far it has come [default: `lts` with an `lts-until`, else `stable`]
+    #[arg(long)]
+    state: Option<State>,
+}
+
+/// The states that a bundle can be published in.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum State {
+    Draft,
+    Testing,
+    Candidate,
+    Stable,
+    Lts,
+}
+
+impl From<State> for BundleState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Draft => Self::Draft,
+            State::Testing => Self::Testing,
+            State::Candidate => Self::Candidate,
+            State::Stable => Self::Stable,
+            State::Lts => Self::Lts,
+        }
+    }
+}
+
+/// Runs it.
+pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    let file = MatrixFile::read(&args.file.file, context)?;
+    let draft = draft(&file, &args.name)?;
+    let default = match draft.lts_until {
+        Some(_) => BundleState::Lts,
+        None => BundleState::Stable,
+    };
+    let state = args.state.map_or(default, BundleState::from);
+    let api = WriteClient::open(context).await?;
+    let request = provisioning_bundles::from_draft(draft, state);
+    let published = api.publish_bundle(&args.name, &request).await?;
+    for warning in &published.warnings {
+        context.output.warning(warning);
+    }
+    context.output.result(&published, |out| {
+        write!(out, "published {} #{}", published.name, published.sequence)?;
+        let channels: Vec<&str> = published.channels.iter().map(BundleName::as_str).collect();
+        match channels.as_slice() {
+            [] => writeln!(out),
+            [one] => writeln!(out, "; the channel `{one}` points at it"),
+            several => writeln!(out, "; the channels {} point at it", several.join(", ")),
+        }
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,71 @@
+//! `provisioning compat push`: make a `versions.toml` the matrix.
+
+use std::path::PathBuf;
+
+use provisioning_package::Digest;
+use serde::Serialize;
+
+use super::MatrixFile;
+use super::changes::changes;
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+use crate::registry::RegistryReader;
+use crate::write_api::WriteClient;
+
+/// Makes a `versions.toml` the matrix that everybody's solutions obey, and says what that
+/// changes. A registry whose matrix somebody else changed in the meantime refuses.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: provisioning compat push distribution/versions.toml")]
+pub(crate) struct Args {
+    /// The file; a `compatibility.toml` beside it is pushed with it
+    #[arg(default_value = "versions.toml")]
+    file: PathBuf,
+}
+
+#[derive(Serialize)]
+struct Pushed {
+    digest: String,
+    serial: Option<u64>,
+    changes: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// Runs it.
+pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    let file = MatrixFile::read(&args.file, context)?;
+    let api = WriteClient::open(context).await?;
+    let served = RegistryReader::open(context).await?.matrix().await?;
+    let text = file.merged()?;
+    let changes = changes(&served.read, &file.read);
+    let digest = Digest::of(text.as_bytes());
+    let document = if served.digest == Some(digest) {
+        Pushed {
+            digest: digest.prefixed(),
+            serial: None,
+            changes,
+            warnings: Vec::new(),
+        }
+    } else {
+        let pushed = api.push_matrix(served.digest, text).await?;
+        for warning in &pushed.warnings {
+            context.output.warning(warning);
+        }
+        Pushed {
+            digest: pushed.digest.prefixed(),
+            serial: Some(pushed.serial),
+            changes,
+            warnings: pushed.warnings,
+        }
+    };
+    context.output.result(&document, |out| {
+        for change in &document.changes {
+            writeln!(out, "{change}")?;
+        }
+        match (document.serial, document.changes.is_empty()) {
+            (None, _) => writeln!(out, "the matrix is this one already"),
+            (Some(_), true) => writeln!(out, "the matrix is pushed; no row changed"),
+            (Some(_), false) => writeln!(out, "the matrix is pushed"),
+        }
+    })?;
+    Ok(Exit::Done)
+}

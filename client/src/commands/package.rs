@@ -1,0 +1,117 @@
+//! `provisioning package`: make and read archives. No registry is needed.
+
+use clap::Subcommand;
+use provisioning_package::{
+    ArchiveEntry, ArchiveReport, EntryKind, Manifest, ManifestNote, ParsedManifest,
+};
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+
+mod build;
+mod inspect;
+mod manifest_json;
+mod unpack;
+
+pub(crate) use manifest_json::ManifestJson;
+
+/// What to do with an archive.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Make the archive of a folder: the same files give the same digest anywhere
+    Build(build::Args),
+    /// Check an archive and show what is in it, writing nothing
+    Inspect(inspect::Args),
+    /// Check an archive and unpack it, all of it or nothing
+    Unpack(unpack::Args),
+}
+
+/// Runs it.
+pub(crate) fn run(action: &Action, context: &Context) -> Outcome<Exit> {
+    match action {
+        Action::Build(args) => build::run(args, context),
+        Action::Inspect(args) => inspect::run(args, context),
+        Action::Unpack(args) => unpack::run(args, context),
+    }
+}
+
+/// The result of all three.
+#[derive(Debug, Serialize)]
+struct ArchiveDocument {
+    archive: String,
+    digest: String,
+    size: u64,
+    unpacked: u64,
+    format: String,
+    manifest: Option<ManifestJson>,
+    entries: Vec<EntryJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct EntryJson {
+    path: String,
+    kind: &'static str,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    executable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<String>,
+}
+
+impl ArchiveDocument {
+    fn new(archive: &std::path::Path, report: ArchiveReport, manifest: Option<&Manifest>) -> Self {
+        Self {
+            archive: archive.display().to_string(),
+            digest: report.facts.digest.prefixed(),
+            size: report.facts.size,
+            unpacked: report.facts.unpacked,
+            format: report.facts.format.to_string(),
+            manifest: manifest.map(ManifestJson::from),
+            entries: report.entries.into_iter().map(EntryJson::from).collect(),
+        }
+    }
+}
+
+impl From<ArchiveEntry> for EntryJson {
+    fn from(entry: ArchiveEntry) -> Self {
+        let (kind, executable, target) = match entry.kind {
+            EntryKind::File { executable } => ("file", Some(executable), None),
+            EntryKind::Folder => ("folder", None, None),
+            EntryKind::Symlink { target } => ("symlink", None, Some(target)),
+        };
+        Self {
+            path: entry.path,
+            kind,
+            size: entry.size,
+            executable,
+            target,
+        }
+    }
+}
+
+/// The manifest of an archive that may lack one, or have one that makes no sense: reading an
+/// archive needs neither.
+fn readable_manifest(report: &ArchiveReport, context: &Context) -> Option<Manifest> {
+    let text = report.manifest.as_ref()?;
+    match Manifest::parse(text) {
+        Ok(ParsedManifest { manifest, .. }) => Some(manifest),
+        Err(problems) => {
+            for note in &problems.0 {
+                context.output.warning(&place(note));
+            }
+            None
+        }
+    }
+}
+
+/// A note about a manifest with its place, as compilers write it.
+pub(crate) fn place(note: &ManifestNote) -> String {
+    format!(
+        "{}:{}:{}: {}",
+        Manifest::FILE,
+        note.line,
+        note.column,
+        note.message
+    )
+}

@@ -1,0 +1,60 @@
+//! `provisioning publish`: make archives visible in the registry, all or none.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use provisioning_package::Target;
+
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+
+mod prepare;
+mod report;
+mod run;
+mod status;
+
+/// Publishes archives. Several become visible together, or none does.
+///
+/// Killed or cut off at any instant, the same command run again finishes the work. The same
+/// bytes published twice succeed; other bytes under a version that exists are refused.
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  provisioning publish dist/*.tar.zst\n  \
+                  provisioning publish platform-linux-x86_64.tar.zst --targets linux-x86_64,linux-arm64\n  \
+                  provisioning publish status 01JD…"
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    publish: Publish,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show where a publish session stands
+    Status(status::Args),
+}
+
+#[derive(Debug, clap::Args)]
+struct Publish {
+    /// The archives, as `package build` makes them
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Every target that the versions will have, when some archives come from other machines:
+    /// the versions become visible once all have arrived
+    #[arg(long, value_delimiter = ',', value_name = "TARGETS")]
+    targets: Vec<Target>,
+    /// Return once everything is sent, without waiting until it is visible
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// Runs it.
+pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    match &args.action {
+        Some(Action::Status(args)) => status::run(args, context).await,
+        None => run::run(&args.publish, context).await,
+    }
+}

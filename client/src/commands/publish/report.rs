@@ -1,0 +1,75 @@
+//! What `publish` and `publish status` say about a session.
+
+use std::io::{self, Write};
+
+use provisioning_registry_api::session::{DeclaredVersion, SessionState, SessionStatus};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+
+/// Prints a session. A refused one is a failure too; one that waits for people or other
+/// machines is not.
+pub(super) fn report(status: &SessionStatus, context: &Context) -> Outcome<Exit> {
+    if status.state != SessionState::Refused {
+        context.output.result(status, |out| write(status, out))?;
+        return Ok(Exit::Done);
+    }
+    if context.output.is_json() {
+        context.output.result(status, |_| Ok(()))?;
+    }
+    Err(Failure::new(
+        "publish-refused",
+        format!("the registry refused {}", names(&status.versions)),
+    )
+    .with_causes(status.reasons.iter().cloned())
+    .with_hints(status.next.iter().cloned()))
+}
+
+fn write(status: &SessionStatus, out: &mut dyn Write) -> io::Result<()> {
+    let names = names(&status.versions);
+    match status.state {
+        SessionState::Visible => writeln!(out, "published {names}")?,
+        SessionState::Publishing => writeln!(out, "{names}: being checked and signed")?,
+        SessionState::Uploading => {
+            writeln!(out, "{names}: waiting for archives")?;
+            for it in &status.missing {
+                writeln!(
+                    out,
+                    "  missing: {} {} for {}",
+                    it.name, it.version, it.target
+                )?;
+            }
+        }
+        SessionState::AwaitingSignature => {
+            writeln!(out, "{names}: waiting for a release engineer's signature")?;
+        }
+        SessionState::AwaitingReview => writeln!(out, "{names}: waiting for a review")?,
+        SessionState::Refused => writeln!(out, "{names}: refused")?,
+    }
+    for reason in &status.reasons {
+        writeln!(out, "  {reason}")?;
+    }
+    for next in &status.next {
+        writeln!(out, "  next: {next}")?;
+    }
+    if status.state != SessionState::Visible {
+        writeln!(
+            out,
+            "`provisioning publish status {}` tells how it goes on",
+            status.session
+        )?;
+    }
+    Ok(())
+}
+
+fn names(versions: &[DeclaredVersion]) -> String {
+    let names: Vec<String> = versions
+        .iter()
+        .map(|it| format!("{} {}", it.name, it.version))
+        .collect();
+    if names.is_empty() {
+        "the session".to_owned()
+    } else {
+        names.join(", ")
+    }
+}

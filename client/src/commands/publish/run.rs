@@ -1,0 +1,71 @@
+//! The publish itself: open, send what is missing, finalize, wait.
+
+use std::time::Duration;
+
+use provisioning_registry_api::session::{SessionState, SessionStatus};
+
+use super::Publish;
+use super::prepare::{Prepared, prepare};
+use super::report::report;
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+use crate::write_api::WriteClient;
+
+/// How long to wait between two looks at a session, at first and at most.
+const LOOK_DELAY: Duration = Duration::from_millis(200);
+const LOOK_DELAY_MAX: Duration = Duration::from_secs(5);
+
+/// Runs it.
+pub(super) async fn run(args: &Publish, context: &Context) -> Outcome<Exit> {
+    let api = WriteClient::open(context).await?;
+    let prepared = prepare(&args.files, &args.targets, context)?;
+    let mut status = api.open_session(&prepared.session).await?;
+    context
+        .output
+        .detail(&format!("publish session `{}`", status.session));
+    status = send_missing(&api, &prepared, status, context).await?;
+    if status.state == SessionState::Uploading && status.missing.is_empty() {
+        status = api.finalize(&status.session).await?;
+    }
+    if !args.no_wait {
+        status = wait(&api, status, context).await?;
+    }
+    report(&status, context)
+}
+
+/// Sends every archive that the registry lacks and we have.
+async fn send_missing(
+    api: &WriteClient,
+    prepared: &Prepared,
+    mut status: SessionStatus,
+    context: &Context,
+) -> Outcome<SessionStatus> {
+    let progress = context.output.progress();
+    for upload in &prepared.uploads {
+        let wanted = status.missing.iter();
+        if wanted
+            .into_iter()
+            .any(|it| it.digest == Some(upload.digest))
+        {
+            status = api.upload(&status.session, upload, &progress).await?;
+        }
+    }
+    Ok(status)
+}
+
+/// Looks again until there is nothing left to wait for but people or other machines.
+async fn wait(
+    api: &WriteClient,
+    mut status: SessionStatus,
+    context: &Context,
+) -> Outcome<SessionStatus> {
+    let spinner = context.output.progress().spinner("checking and signing");
+    let mut delay = LOOK_DELAY;
+    while status.state == SessionState::Publishing {
+        tokio::time::sleep(delay).await;
+        delay = (delay * 2).min(LOOK_DELAY_MAX);
+        status = api.session(&status.session).await?;
+    }
+    drop(spinner);
+    Ok(status)
+}

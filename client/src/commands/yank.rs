@@ -1,0 +1,103 @@
+//! `provisioning yank` and `unyank`: hide a version from new solutions, and back.
+
+use provisioning_package::{InvalidSpec, PackageName, Selector, Spec, Version};
+use provisioning_registry_api::command::Yank;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::write_api::WriteClient;
+
+/// Hides a version from new solutions. Bundles, lockfiles and exact specs that pin it still
+/// install it, with a warning that gives the reason.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: provisioning yank redis@1.1.0 --reason 'loses data on restart'")]
+pub(crate) struct Args {
+    /// The version to hide
+    #[arg(value_name = "NAME@VERSION")]
+    version: String,
+    /// Why; everybody who has it will read this
+    #[arg(long)]
+    reason: String,
+    /// What to use instead: a version or a package
+    #[arg(long)]
+    replacement: Option<String>,
+}
+
+/// Lets a yanked version be chosen again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UnyankArgs {
+    /// The version to bring back
+    #[arg(value_name = "NAME@VERSION")]
+    version: String,
+}
+
+#[derive(Serialize)]
+struct Yanked {
+    kind: String,
+    name: String,
+    version: String,
+    yanked: bool,
+    serial: Option<u64>,
+}
+
+/// Runs `yank`.
+pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    let (name, version) = parse(&args.version)?;
+    if args.reason.trim().is_empty() {
+        return Err(Failure::usage("`--reason` is empty"));
+    }
+    let yank = Yank {
+        reason: args.reason.trim().to_owned(),
+        replacement: args.replacement.clone(),
+    };
+    let api = WriteClient::open(context).await?;
+    let serial = api.yank(&name, &version, &yank).await?;
+    report(&name, &version, true, serial, context)
+}
+
+/// Runs `unyank`.
+pub(crate) async fn run_unyank(args: &UnyankArgs, context: &Context) -> Outcome<Exit> {
+    let (name, version) = parse(&args.version)?;
+    let api = WriteClient::open(context).await?;
+    let serial = api.unyank(&name, &version).await?;
+    report(&name, &version, false, serial, context)
+}
+
+fn parse(text: &str) -> Outcome<(PackageName, Version)> {
+    let spec: Spec = text.parse().map_err(|problem: InvalidSpec| problem)?;
+    match (spec.as_package(), spec.selector()) {
+        (Some(name), Selector::Exact(version)) => Ok((name, version.clone())),
+        _ => Err(
+            Failure::usage(format!("`{text}` is not one version of a package"))
+                .with_hint("write it as `NAME@X.Y.Z`"),
+        ),
+    }
+}
+
+fn report(
+    name: &PackageName,
+    version: &Version,
+    yanked: bool,
+    serial: Option<u64>,
+    context: &Context,
+) -> Outcome<Exit> {
+    let document = Yanked {
+        kind: name.kind().to_string(),
+        name: name.to_string(),
+        version: version.to_string(),
+        yanked,
+        serial,
+    };
+    context.output.result(&document, |out| {
+        if yanked {
+            writeln!(
+                out,
+                "{name} {version} is yanked: new solutions leave it out"
+            )
+        } else {
+            writeln!(out, "{name} {version} can be chosen again")
+        }
+    })?;
+    Ok(Exit::Done)
+}
