@@ -11,9 +11,8 @@ use std::rc::Rc;
 
 use provisioning_package::{Kind, PackageName, Selector, Target, Version, VersionReq};
 use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
-use pubgrub::VersionSet as _;
 
-use super::numbers::{Number, Numbers};
+use super::numbers::Numbers;
 use crate::index::Index;
 use crate::matrix::{BoundOn, Matrix};
 use crate::request::{Request, Wanted};
