@@ -26,6 +26,14 @@ pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
     ))
 }
 
+/// Opens `path` to lock it, making it where it is missing. Nothing is truncated, and a
+/// symlink is an error.
+pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    Ok(File::from(rustix::fs::open(path, flags, mode)?))
+}
+
 /// Writes `bytes` to `path`, mode 0600, replacing what was there in one step.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path

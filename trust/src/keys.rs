@@ -128,6 +128,16 @@ impl KeySet {
         Ok(Self { keys })
     }
 
+    /// The keys of a registry that has no metadata yet: what an interrupted first start left
+    /// in `folder` is kept, what is missing is made, and all are durable when this returns.
+    pub fn generate_in(folder: &Path) -> Result<Self, SignError> {
+        let mut keys = Self::generate()?;
+        durable::create_private_folder(folder).map_err(|source| SignError::file(folder, source))?;
+        keys.keys.extend(Self::load(folder)?.keys);
+        keys.save(folder)?;
+        Ok(keys)
+    }
+
     /// Reads every `<label>.pem` of `folder`.
     pub fn load(folder: &Path) -> Result<Self, SignError> {
         let entries = fs::read_dir(folder).map_err(|source| SignError::file(folder, source))?;

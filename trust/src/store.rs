@@ -42,8 +42,8 @@ pub(crate) struct TrustStore {
 impl TrustStore {
     /// Opens the state in `folder`, which is made where it is missing.
     pub(crate) fn open(folder: &Path) -> Result<Self, TrustError> {
-        for part in ["", "root_history", "targets", "contact"] {
-            let path = folder.join(part);
+        let parts = ["root_history", "targets", "contact"].map(|part| folder.join(part));
+        for path in [folder.to_owned()].into_iter().chain(parts) {
             durable::create_private_folder(&path)
                 .map_err(|source| TrustError::state(&path, source))?;
         }
@@ -131,7 +131,7 @@ impl TrustStore {
 
     /// Holds off the other processes while files are compared and replaced.
     fn lock(&self) -> io::Result<File> {
-        let file = File::create(self.folder.join("contact/lock"))?;
+        let file = durable::open_lock(&self.folder.join("contact/lock"))?;
         file.lock()?;
         Ok(file)
     }

@@ -36,9 +36,9 @@ impl Scene {
         let state = tempfile::tempdir().unwrap();
         let old = registry.wire.files.lock().unwrap().clone();
         let scene = Self {
-            old,
             registry,
             state,
+            old,
             older,
         };
         scene.read().await.unwrap();

@@ -37,7 +37,7 @@ fn reversed(value: &Value) -> String {
             let items: Vec<_> = items.iter().map(reversed).collect();
             format!("[ {} ]", items.join(" , "))
         }
-        other => other.to_string(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
     }
 }
 

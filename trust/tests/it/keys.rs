@@ -29,6 +29,24 @@ fn saved_keys_are_private_files_that_load_as_the_same_keys() {
 }
 
 #[test]
+fn an_interrupted_first_start_keeps_the_keys_that_it_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut half = KeySet::generate().unwrap();
+    for label in ["root-3", "snapshot", "timestamp"] {
+        half.remove(label);
+    }
+    half.save(folder.path()).unwrap();
+    let keys = KeySet::generate_in(folder.path()).unwrap();
+    assert_eq!(keys.labels().count(), 9);
+    for label in half.labels() {
+        let id = half.key(label).unwrap().key_id();
+        assert_eq!(keys.key(label).unwrap().key_id(), id, "{label}");
+    }
+    let loaded = KeySet::load(folder.path()).unwrap();
+    assert!(loaded.labels().eq(keys.labels()));
+}
+
+#[test]
 fn a_damaged_key_file_is_named_and_its_content_is_not() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("release.pem"), "s3cret").unwrap();

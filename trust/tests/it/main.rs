@@ -1,4 +1,8 @@
 //! The signer's files, read by the client, by attackers in between, and by python-tuf.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop the test where they cannot go on"
+)]
 
 mod attacks;
 mod canonical;

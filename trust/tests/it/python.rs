@@ -1,11 +1,12 @@
 //! python-tuf and python-securesystemslib, which share no code with us, read what we sign.
 //!
-//! `PROVISIONING_TEST_PYTHON` names a Python that has PyPI's `tuf`; without it these tests say
-//! so and pass, unless `PROVISIONING_TEST_REQUIRE_ALL=1` or `CI` demands every test.
+//! `PROVISIONING_TEST_PYTHON` names a Python that has the package `tuf`; without it these tests
+//! say so and pass, unless `PROVISIONING_TEST_REQUIRE_ALL=1` or `CI` demands every test.
 #![expect(
     clippy::disallowed_methods,
     reason = "a test may ask the environment where its tools are"
 )]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
