@@ -1,0 +1,10 @@
+# The core: its tree, with the version in version.toml.
+
+use ../tree.nu copy-tree
+
+# Answers the target that the package is for.
+export def stage-core [source: path, version: string, folder: path]: nothing -> string {
+    copy-tree $source $folder
+    $"version = \"($version)\"\n" | save --force ($folder | path join version.toml)
+    "any"
+}
