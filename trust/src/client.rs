@@ -13,6 +13,7 @@ use provisioning_package::Digest;
 use sigstore_tuf::UpdaterConfig;
 
 use crate::error::TrustError;
+use crate::metadata::whole_seconds;
 use crate::store::{TrustStore, version_of};
 use crate::transport::Transport;
 use crate::verifier::{Reach, SigstoreVerifier, Source, Verifier, fetch};
@@ -37,6 +38,8 @@ pub struct Anchor {
 /// A registry whose root is pinned on this machine.
 pub struct TrustedRegistry {
     store: Arc<TrustStore>,
+    /// What the registry announces; `None` where nobody was asked.
+    anchor: Option<Anchor>,
     verifier: Box<dyn Verifier>,
     offline_age_max: Option<SignedDuration>,
     /// When offline metadata is judged: at the time it was fetched.
@@ -73,12 +76,57 @@ impl TrustedRegistry {
             transport,
             metadata: anchor.metadata.clone(),
             targets: anchor.targets.clone(),
-            root_version: anchor.root_version,
+            root_version: Some(anchor.root_version),
         };
         let source = Source::new(reach, Arc::clone(&store));
         let verifier = SigstoreVerifier::new(pinned, Arc::clone(&store), source)?;
         Ok(Self {
             store,
+            anchor: Some(anchor.clone()),
+            verifier: Box::new(verifier),
+            offline_age_max: None,
+            judged_at: None,
+        })
+    }
+
+    /// Pins a root that came by other means than the registry, unless one is pinned already.
+    pub fn pin(state: &Path, root: &[u8]) -> Result<(), TrustError> {
+        SigstoreVerifier::check_root(root)?;
+        let store = Arc::new(TrustStore::open(state)?);
+        let pinned = store.pin_root(root)?;
+        if pinned != root {
+            return Err(TrustError::WrongRoot {
+                seen: Digest::of(&pinned),
+                expected: Digest::of(root),
+                origin: "the root that was given",
+            });
+        }
+        let source = Source::new(Reach::Offline, Arc::clone(&store));
+        SigstoreVerifier::new(pinned, store, source).map(drop)
+    }
+
+    /// Opens a state whose root is pinned, for a registry without a discovery document:
+    /// `metadata` and `targets` go before the file names that `transport` is asked for.
+    /// Every refresh asks for the next root.
+    pub fn open_pinned(
+        state: &Path,
+        transport: Arc<dyn Transport>,
+        metadata: &str,
+        targets: &str,
+    ) -> Result<Self, TrustError> {
+        let store = Arc::new(TrustStore::open(state)?);
+        let pinned = store.pinned_root()?.ok_or(TrustError::NeverMet)?;
+        let reach = Reach::Online {
+            transport,
+            metadata: metadata.to_owned(),
+            targets: targets.to_owned(),
+            root_version: None,
+        };
+        let source = Source::new(reach, Arc::clone(&store));
+        let verifier = SigstoreVerifier::new(pinned, Arc::clone(&store), source)?;
+        Ok(Self {
+            store,
+            anchor: None,
             verifier: Box::new(verifier),
             offline_age_max: None,
             judged_at: None,
@@ -97,6 +145,7 @@ impl TrustedRegistry {
         let verifier = SigstoreVerifier::new(pinned, Arc::clone(&store), source)?;
         Ok(Self {
             store,
+            anchor: None,
             verifier: Box::new(verifier),
             offline_age_max: Some(age_max),
             judged_at: None,
@@ -107,6 +156,10 @@ impl TrustedRegistry {
     pub async fn refresh(&mut self, now: Timestamp) -> Result<(), TrustError> {
         let Some(age_max) = self.offline_age_max else {
             self.verifier.refresh(now).await?;
+            if let Some(anchor) = &self.anchor {
+                // The root that was announced may have been fetched only now.
+                check_announced(&self.store, self.verifier.root(), anchor)?;
+            }
             return self.store.note_fetched(now);
         };
         let fetched = self.store.fetched()?.ok_or(TrustError::NeverMet)?;
@@ -169,7 +222,7 @@ impl TrustedRegistry {
                 return Err(TrustError::Expired {
                     role: role.to_owned(),
                     expires,
-                    now,
+                    now: whole_seconds(now),
                 });
             }
         }

@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use sigstore_tuf::{Error, TargetFile, TrustedMetadataSet, Updater};
 
 use crate::error::TrustError;
+use crate::metadata::whole_seconds;
 use crate::store::TrustStore;
 pub(crate) use source::{Reach, Source, fetch};
 
@@ -251,7 +252,11 @@ pub(crate) fn explain(error: Error, now: Timestamp) -> TrustError {
             wanted: trusted.saturating_add(1),
             offered: new,
         },
-        Error::Expired { role, expires } => TrustError::Expired { role, expires, now },
+        Error::Expired { role, expires } => TrustError::Expired {
+            role,
+            expires,
+            now: whole_seconds(now),
+        },
         Error::ThresholdNotMet {
             role,
             found,

@@ -23,8 +23,9 @@ pub(crate) enum Reach {
         metadata: String,
         /// The targets folder, likewise.
         targets: String,
-        /// The newest root that the registry speaks of, unsigned.
-        root_version: u64,
+        /// The newest root that the registry speaks of, unsigned; `None` where it was not
+        /// asked, so that only walking the roots tells.
+        root_version: Option<u64>,
     },
     /// The trusted state alone.
     Offline,
@@ -70,7 +71,8 @@ impl Source {
             return Ok(());
         };
         let known = self.store.metadata("timestamp.json");
-        if *root_version >= next_root || known.is_none() {
+        let newer = root_version.is_none_or(|version| version >= next_root);
+        if newer || known.is_none() {
             return Ok(());
         }
         let name = "timestamp.json";

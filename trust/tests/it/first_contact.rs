@@ -87,6 +87,22 @@ async fn a_registry_that_was_set_up_anew_is_refused_with_both_fingerprints() {
 }
 
 #[tokio::test]
+async fn a_false_fingerprint_of_a_later_root_is_refused_as_soon_as_that_root_is_seen() {
+    let mut registry = TestRegistry::new();
+    let state = tempfile::tempdir().unwrap();
+    registry.client(state.path()).await.unwrap();
+    registry.pass(hours(24 * 200));
+    let mut anchor = registry.anchor();
+    assert_eq!(anchor.root_version, 2);
+    anchor.root_fingerprint = Digest::of(b"something else");
+    let mut client = TrustedRegistry::open(state.path(), registry.wire.clone(), &anchor, None)
+        .await
+        .unwrap();
+    let error = client.refresh(registry.now).await.unwrap_err();
+    assert_eq!(error.code(), "root-changed", "{error}");
+}
+
+#[tokio::test]
 async fn a_root_that_too_few_keys_signed_is_not_pinned() {
     let mut registry = TestRegistry::new();
     let bytes = registry.wire.get("metadata/1.root.json");

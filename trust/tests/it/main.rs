@@ -6,6 +6,7 @@
 
 mod attacks;
 mod canonical;
+mod conformance;
 mod first_contact;
 mod keys;
 mod offline;

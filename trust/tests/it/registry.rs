@@ -93,13 +93,17 @@ pub(crate) struct TestRegistry {
 
 impl TestRegistry {
     pub(crate) fn new() -> Self {
+        Self::new_at(start())
+    }
+
+    pub(crate) fn new_at(now: Timestamp) -> Self {
         let keys = KeySet::generate().unwrap();
-        let (repository, files) = Repository::create(&keys, start()).unwrap();
+        let (repository, files) = Repository::create(&keys, now).unwrap();
         let registry = Self {
             keys,
             repository,
             wire: Arc::new(Wire::default()),
-            now: start(),
+            now,
         };
         registry.write(&files);
         registry
