@@ -16,6 +16,7 @@
 //! | `store`, `receipt` | unpacked archives, and the digest of each of their files |
 //! | `config_files` | dpkg's three-way rule |
 //! | `links` | what stands in `P/bin`, `P/share` and `P/extensions` |
+//! | `scaffold` | a workspace made from a template |
 //! | `verify` | is everything still as it was installed? |
 //!
 //! Nothing here reads the clock, the environment or the network, and nothing in a package
@@ -35,6 +36,7 @@ mod prepare;
 mod receipt;
 mod recover;
 mod request;
+mod scaffold;
 pub mod scripts;
 mod store;
 mod verify;
@@ -51,4 +53,5 @@ pub use prepare::{Prepared, missing, prepare};
 pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptFile};
 pub use recover::recover;
 pub use request::{BundleRequest, Requests, SpecRequest, UninstallRefused};
+pub use scaffold::{SCAFFOLD_FILE_BYTES_MAX, ScaffoldError, scaffold};
 pub use verify::{Finding, verify};

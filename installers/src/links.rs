@@ -20,6 +20,9 @@ use crate::prefix::Prefix;
 /// What every link of ours ends with, up to the command's name.
 const THROUGH_CURRENT: &str = "lib/provisioning/current";
 
+/// Where `P/extensions` leads.
+const EXTENSIONS: &str = "share/provisioning/extensions";
+
 /// Two owners for one path: packages among themselves, and packages with what stands in
 /// the prefix already.
 pub(crate) fn collisions(
@@ -75,22 +78,15 @@ pub(crate) fn add(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result<(), Inst
             &inside,
         )?;
     }
-    for (path, end) in fixed_links(prefix) {
-        let (up, inside) = if path == prefix.share() {
-            durable::make_folder(path.parent().unwrap_or(prefix.root()))?;
-            ("../lib/provisioning", "current/share/provisioning")
-        } else {
-            ("lib/provisioning", "current/share/provisioning/extensions")
-        };
-        if up == "lib/provisioning" && is_ours(&path, &end) {
-            continue;
-        }
-        if up == "lib/provisioning"
-            && leads_to(prefix.root(), "share/provisioning", &prefix.share())
-        {
-            durable::replace_link(&path, Path::new("share/provisioning/extensions"))?;
-        } else {
-            put(prefix, &path, &end, up, Path::new(inside))?;
+    let share = prefix.share();
+    durable::make_folder(share.parent().unwrap_or(prefix.root()))?;
+    let end = format!("{THROUGH_CURRENT}/share/provisioning");
+    let inside = Path::new("current/share/provisioning");
+    put(prefix, &share, &end, "../lib/provisioning", inside)?;
+    if let Some(path) = prefix.extensions() {
+        let target = Path::new(EXTENSIONS);
+        if !fs::read_link(&path).is_ok_and(|it| it == target) {
+            durable::replace_link(&path, target)?;
         }
     }
     Ok(())
@@ -145,9 +141,7 @@ fn fixed_links(prefix: &Prefix) -> Vec<(PathBuf, String)> {
         prefix.share(),
         format!("{THROUGH_CURRENT}/share/provisioning"),
     );
-    let extensions = prefix
-        .extensions()
-        .map(|it| (it, "share/provisioning/extensions".to_owned()));
+    let extensions = prefix.extensions().map(|it| (it, EXTENSIONS.to_owned()));
     std::iter::once(share).chain(extensions).collect()
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provisioning_package::{BundleName, PackageName, Version, VersionReq};
+use provisioning_package::{BundleName, PackageName, Spec, Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 /// Everything that was asked for and still holds.
@@ -29,9 +29,12 @@ pub struct BundleRequest {
     /// The channel that was typed, if it was one.
     #[serde(default)]
     pub channel: Option<BundleName>,
-    /// What the sequence pins, as far as it was installed.
+    /// What the sequence brings, at exactly these versions.
     #[serde(default)]
     pub members: BTreeMap<PackageName, Version>,
+    /// What the sequence pins where something else brings it.
+    #[serde(default)]
+    pub optional: BTreeMap<PackageName, Version>,
     /// Members that the user took out by hand.
     #[serde(default)]
     pub without: BTreeSet<PackageName>,
@@ -73,13 +76,22 @@ impl Requests {
         self.specs.insert(name, spec);
     }
 
-    /// Follows a bundle; an earlier bundle is replaced. Earlier specs for its members give
-    /// way, since whoever asks for a bundle asks for its pins.
-    pub fn follow(&mut self, bundle: BundleRequest) {
-        for member in bundle.members.keys() {
-            self.specs.remove(member);
-        }
+    /// Follows a bundle; an earlier bundle is replaced. Earlier specs that its pins meet
+    /// stay; those that they do not meet give way, since whoever asks for a bundle asks for
+    /// its pins. Returns the specs that gave way.
+    pub fn follow(&mut self, bundle: BundleRequest) -> Vec<String> {
+        let mut gave_way = Vec::new();
+        self.specs.retain(|name, it| {
+            let fits = bundle
+                .pin(name)
+                .is_none_or(|version| is_met_by(&it.spec, version));
+            if !fits {
+                gave_way.push(it.spec.clone());
+            }
+            fits
+        });
         self.bundle = Some(bundle);
+        gave_way
     }
 
     /// Stops following the bundle; its members stay, as if they had been asked for by name.
@@ -107,6 +119,20 @@ impl Requests {
             .map(|it| format!("bundle:{}", it.name));
         spec.into_iter().chain(bundle).collect()
     }
+}
+
+impl BundleRequest {
+    /// The version that the bundle pins a package to, if it holds it and nobody took it out.
+    pub fn pin(&self, name: &PackageName) -> Option<&Version> {
+        let pinned = self.members.get(name).or_else(|| self.optional.get(name));
+        pinned.filter(|_| !self.without.contains(name))
+    }
+}
+
+/// Whether a version is one that a spec lets in; what cannot be read any more is.
+fn is_met_by(spec: &str, version: &Version) -> bool {
+    spec.parse::<Spec>()
+        .map_or(true, |it| it.selector().requirement().matches(version))
 }
 
 impl UninstallRefused {

@@ -177,6 +177,7 @@ fn a_member_taken_out_by_hand_stays_out_of_the_bundle() {
         sequence: 1,
         channel: None,
         members: [(name("redis"), version("1.1.0"))].into(),
+        optional: BTreeMap::new(),
         without: BTreeSet::new(),
     });
     let plan = plan_uninstall(&current, &[name("redis")].into(), String::new()).unwrap();
@@ -197,9 +198,34 @@ fn leaving_a_bundle_keeps_its_members_by_name() {
             (name("redis"), version("1.1.0")),
         ]
         .into(),
+        optional: BTreeMap::new(),
         without: [name("redis")].into(),
     });
     requests.leave_bundle();
     assert!(requests.bundle.is_none());
     assert_eq!(requests.specs.keys().collect::<Vec<_>>(), [&name("core")]);
+}
+
+#[test]
+fn a_bundle_replaces_the_specs_that_it_cannot_meet_and_no_others() {
+    let mut requests = Requests::default();
+    requests.ask(name("core"), "core@3.1.0");
+    requests.ask(name("mongodb"), "mongodb");
+    let gave_way = requests.follow(BundleRequest {
+        name: BundleName::parse("stable-3.2").unwrap(),
+        sequence: 1,
+        channel: None,
+        members: [
+            (name("core"), version("3.2.1")),
+            (name("mongodb"), version("1.2.0")),
+        ]
+        .into(),
+        optional: BTreeMap::new(),
+        without: BTreeSet::new(),
+    });
+    assert_eq!(gave_way, ["core@3.1.0"]);
+    assert_eq!(
+        requests.who_asked(&name("mongodb")),
+        ["mongodb", "bundle:stable-3.2"]
+    );
 }
