@@ -2,6 +2,7 @@
 """Checks KCL with the compiler itself (Python package kcl-lib).
 
 validate-kcl.py compile FILE...              each file compiles and its values hold
+validate-kcl.py run FILE                     print what a file makes, as YAML
 validate-kcl.py data SCHEMA_FILE NAME DATA   a TOML, JSON or YAML file fits the schema NAME
 """
 
@@ -13,10 +14,15 @@ import tomllib
 from kcl_lib import api
 
 
+def run_file(path: str):
+    """What a KCL file makes."""
+    return api.API().exec_program(api.ExecProgramArgs(k_filename_list=[path]))
+
+
 def compile_file(path: str) -> str:
     """The problem of a KCL file, or nothing."""
     try:
-        outcome = api.API().exec_program(api.ExecProgramArgs(k_filename_list=[path]))
+        outcome = run_file(path)
     except Exception as error:  # the binding raises plain exceptions for diagnostics
         return str(error)
     return outcome.err_message
@@ -41,6 +47,9 @@ def main() -> int:
     words = sys.argv[1:]
     if len(words) >= 2 and words[0] == "compile":
         problems = [f"{path}: {problem}" for path in words[1:] if (problem := compile_file(path))]
+    elif len(words) == 2 and words[0] == "run":
+        print(run_file(words[1]).yaml_result)
+        problems = []
     elif len(words) == 4 and words[0] == "data":
         problem = check_data(*words[1:])
         problems = [f"{words[3]}: {problem}"] if problem else []

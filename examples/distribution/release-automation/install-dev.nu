@@ -42,10 +42,13 @@ def newest [names: string]: nothing -> string {
 }
 
 def address [log: path]: nothing -> string {
-    for _ in 1..100 {
-        let found = try { open --raw $log | parse --regex 'listening on (?<url>http://\S+)' } catch { [] }
-        if ($found | is-not-empty) { return ($found | get 0.url) }
+    mut found = []
+    mut tries = 0
+    while ($found | is-empty) {
+        if $tries == 100 { error make --unspanned { msg: $"the registry did not start: (open --raw $log)" } }
+        $tries += 1
         sleep 100ms
+        $found = try { open --raw $log | parse --regex 'listening on (?<url>http://\S+)' } catch { [] }
     }
-    error make --unspanned { msg: $"the registry did not start: (open --raw $log)" }
+    $found | get 0.url
 }
