@@ -63,7 +63,6 @@ pub fn scaffold(
         fs::create_dir(&staging).map_err(failed("create", &staging))?;
         let mut engine = Environment::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
-        engine.set_keep_trailing_newline(true);
         copy_folder(template, template, &staging, &engine, variables)?;
         fs::rename(&staging, to).map_err(failed("create", to))
     };
