@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, UndefinedBehavior};
 
 use crate::durable;
@@ -62,6 +63,7 @@ pub fn scaffold(
     let fill = || {
         fs::create_dir(&staging).map_err(failed("create", &staging))?;
         let mut engine = Environment::new();
+        engine.set_syntax(whole_lines());
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         copy_folder(template, template, &staging, &engine, variables)?;
         fs::rename(&staging, to).map_err(failed("create", to))
@@ -71,6 +73,14 @@ pub fn scaffold(
         let _ = fs::remove_dir_all(&staging);
     }
     made
+}
+
+/// A file ends as its author ended it.
+fn whole_lines() -> SyntaxConfig {
+    SyntaxConfig::builder()
+        .keep_trailing_newline(true)
+        .build()
+        .expect("the default delimiters do not clash")
 }
 
 /// Whether nothing, or an empty folder, is at `path`. A link counts as something.
