@@ -6,6 +6,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::BundleState;
+use crate::index::Yanked;
 
 /// Body of `PUT packages/{kind}/{name}/versions/{version}/yank`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,20 @@ pub struct Yank {
     /// The version or package to use instead.
     #[serde(default)]
     pub replacement: Option<String>,
+}
+
+/// Answer of `PUT` and `DELETE packages/{kind}/{name}/versions/{version}/yank`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct YankAnswer {
+    /// The package.
+    pub name: PackageName,
+    /// The version.
+    pub version: Version,
+    /// What the index says now; `None` when it is not yanked.
+    #[serde(default)]
+    pub yanked: Option<Yanked>,
+    /// The registry's serial after it.
+    pub serial: u64,
 }
 
 /// Body of `PUT matrix`: a new `versions.toml`.

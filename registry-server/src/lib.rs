@@ -1,1 +1,78 @@
-//! Under construction.
+//! The registry: stores what was published, signs it, serves it.
+//!
+//! The read side is static files under TUF metadata; the database is asked by writers
+//! alone. A publish is acknowledged when it is durable and readable.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `settings` | what an operator may choose |
+//! | `setup` | the data folder: lock, keys, admin token |
+//! | `server` | from settings to the last request; jobs beside it |
+//! | `listener` | connections, and how bad ones end |
+//! | `router` | the route table: path, method, action, handler |
+//! | `routes` | handlers, a file for each resource |
+//! | `rules` | what is decided: access, declarations, manifests, bundles |
+//! | `publish` | the transaction that makes a session part of the registry |
+//! | `db` | SQL, and nowhere else |
+//! | `storage` | files on disk or in a bucket |
+//! | `read_side` | the projection of the database that clients read |
+//! | `page` | the page for browsers |
+//! | `problem` | what is answered when it is not that |
+
+mod app;
+mod db;
+mod listener;
+mod page;
+mod problem;
+mod publish;
+mod random;
+mod read_side;
+mod router;
+mod routes;
+mod rules;
+mod server;
+mod settings;
+mod setup;
+mod storage;
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+pub use app::Clock;
+pub use db::DbError;
+pub use problem::{Code, Refusal, ServerError};
+pub use router::{Route, table};
+pub use rules::access::{Action, Principal, Scope, UnknownScope, decide};
+pub use rules::token::TokenText;
+pub use server::{Server, StartError};
+pub use settings::{CrashPoint, Limits, Settings};
+pub use setup::SetupError;
+pub use storage::StorageError;
+
+/// Makes a token in the registry whose folder is `data`, also while a server runs on it.
+pub async fn create_token(
+    data: &Path,
+    database: Option<&str>,
+    name: &str,
+    scopes: Vec<Scope>,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<TokenText, SetupError> {
+    let data = setup::make_folder(data)?;
+    let db = db::Db::open(database, &data).await?;
+    let token = setup::create_token(&db, name, scopes, expires_at, now).await?;
+    db.close().await;
+    Ok(token)
+}
+
+/// Lets this process open as many files as the system allows: each connection is one, and
+/// many systems start with 1,024.
+pub fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(error = %error, "the limit of open files stays low: {error}");
+    }
+}

@@ -1,0 +1,77 @@
+//! What every request can reach.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::{RwLock, Semaphore};
+
+use crate::db::Db;
+use crate::problem::ServerError;
+use crate::read_side::ReadSide;
+use crate::settings::CrashPoint;
+use crate::storage::Storage;
+
+/// The clock, as an argument.
+pub type Clock = fn() -> Timestamp;
+
+/// Archives that are inspected at once; each may take a zstd window of memory.
+pub(crate) const INSPECTIONS_MAX: usize = 2;
+
+/// What every request can reach; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Shared>);
+
+/// The parts of an [`App`].
+pub(crate) struct Shared {
+    pub(crate) db: Db,
+    pub(crate) storage: Storage,
+    pub(crate) read_side: ReadSide,
+    /// Where uploads land until their digest is known.
+    pub(crate) staging: PathBuf,
+    pub(crate) clock: Clock,
+    pub(crate) inspections: Semaphore,
+    pub(crate) page: RwLock<Option<(u64, bytes::Bytes)>>,
+    pub(crate) crash: Option<CrashPoint>,
+}
+
+impl App {
+    /// Puts the parts together.
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self(Arc::new(shared))
+    }
+
+    /// The time in whole seconds, as everything that is published carries it.
+    pub(crate) fn now(&self) -> Timestamp {
+        let now = (self.clock)();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Runs a change to its end even if the client that asked for it goes away: a change
+    /// that was committed must also become readable.
+    pub(crate) async fn to_its_end<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, ServerError>> + Send + 'static,
+    ) -> Result<T, ServerError> {
+        match tokio::spawn(change).await {
+            Ok(answer) => answer,
+            Err(failure) => Err(ServerError::Failed(format!("a change failed: {failure}"))),
+        }
+    }
+
+    /// Dies here if the settings say so. Only tests do.
+    pub(crate) fn may_crash(&self, point: CrashPoint) {
+        if self.crash == Some(point) {
+            std::process::abort();
+        }
+    }
+}
+
+impl Deref for App {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}

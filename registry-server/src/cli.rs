@@ -1,0 +1,62 @@
+//! The command line: `serve` and `token create`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::env::Environment;
+
+mod serve;
+mod token;
+
+/// A registry of versioned packages, a signed compatibility matrix and tested bundles.
+#[derive(Debug, Parser)]
+#[command(name = "provisioning-registry", version, about)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves a registry; a fresh folder is set up with everything it needs
+    Serve(serve::ServeArgs),
+    /// Makes tokens that clients publish with
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+}
+
+/// Which registry a command is about.
+#[derive(Debug, Args)]
+struct RegistryArgs {
+    /// Folder of the registry: keys, admin token and, by default, database and archives
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "registry-data",
+        env = "PROVISIONING_REGISTRY_DATA"
+    )]
+    data: PathBuf,
+    /// Database: `postgres://…` or `sqlite://…` [default: an SQLite file in the folder]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PROVISIONING_REGISTRY_DATABASE",
+        hide_env_values = true
+    )]
+    database: Option<String>,
+    /// Where archives and metadata lie: `s3://bucket/prefix` or a folder [default:
+    /// `public` in the folder]
+    #[arg(long, value_name = "URL", env = "PROVISIONING_REGISTRY_STORAGE")]
+    storage: Option<String>,
+}
+
+impl Cli {
+    /// Does what was asked.
+    pub(crate) async fn run(self, environment: Environment) -> anyhow::Result<()> {
+        match self.command {
+            Command::Serve(args) => args.run(environment).await,
+            Command::Token(command) => command.run(environment).await,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Packages, the names that they share with bundles, and search.
+
+use jiff::Timestamp;
+use provisioning_package::{ExtensionType, Kind, PackageName};
+use provisioning_registry_api::index::{INDEX_SCHEMA, IndexEntry, PackageStatus};
+use sqlx::AnyConnection;
+
+use super::{Db, DbError, from_json, signed, to_json};
+
+/// What holds a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holder {
+    Package,
+    Bundle,
+}
+
+impl Holder {
+    /// The word that the database and messages use.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Package => "package",
+            Self::Bundle => "bundle",
+        }
+    }
+}
+
+/// What a package's newest version says about the package itself.
+#[derive(Debug, Clone)]
+pub(crate) struct PackageFacts {
+    pub(crate) name: PackageName,
+    pub(crate) extension_type: Option<ExtensionType>,
+    pub(crate) description: Option<String>,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) license: Option<String>,
+    pub(crate) repository: Option<String>,
+}
+
+type Columns = (
+    String,
+    Option<String>,
+    Option<String>,
+    String,
+    Option<String>,
+    Option<String>,
+    String,
+    Option<String>,
+    Option<String>,
+);
+
+/// Takes `name` for `holder` where it is free, and says who holds it now.
+pub(crate) async fn claim_name(
+    connection: &mut AnyConnection,
+    name: &str,
+    holder: Holder,
+) -> Result<Holder, DbError> {
+    sqlx::query("INSERT INTO names (name, holder) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+        .bind(name.to_owned())
+        .bind(holder.as_str().to_owned())
+        .execute(&mut *connection)
+        .await?;
+    let (found,): (String,) = sqlx::query_as("SELECT holder FROM names WHERE name = $1")
+        .bind(name.to_owned())
+        .fetch_one(connection)
+        .await?;
+    match found.as_str() {
+        "package" => Ok(Holder::Package),
+        "bundle" => Ok(Holder::Bundle),
+        _ => Err(DbError::Value {
+            value: found,
+            expected: "`package` or `bundle`",
+        }),
+    }
+}
+
+/// Writes what a package's newest version says about it.
+pub(crate) async fn upsert_package(
+    connection: &mut AnyConnection,
+    facts: &PackageFacts,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    sqlx::query(
+        "INSERT INTO packages (name, kind, extension_type, description, keywords, license, \
+         repository, state, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'active', $8) \
+         ON CONFLICT (name) DO UPDATE SET extension_type = excluded.extension_type, \
+         description = excluded.description, keywords = excluded.keywords, \
+         license = excluded.license, repository = excluded.repository",
+    )
+    .bind(facts.name.as_str().to_owned())
+    .bind(facts.name.kind().as_str().to_owned())
+    .bind(facts.extension_type.map(|it| it.as_str().to_owned()))
+    .bind(facts.description.clone())
+    .bind(to_json(&facts.keywords))
+    .bind(facts.license.clone())
+    .bind(facts.repository.clone())
+    .bind(now.to_string())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+impl Db {
+    /// Every package, by name.
+    pub(crate) async fn package_names(&self) -> Result<Vec<PackageName>, DbError> {
+        let rows: Vec<(String,)> = sqlx::query_as("SELECT name FROM packages ORDER BY name")
+            .fetch_all(self.pool())
+            .await?;
+        rows.into_iter().map(|(name,)| read_name(&name)).collect()
+    }
+
+    /// Whether a package of this name was ever published.
+    pub(crate) async fn has_package(&self, name: &PackageName) -> Result<bool, DbError> {
+        let row: Option<(String,)> = sqlx::query_as("SELECT name FROM packages WHERE name = $1")
+            .bind(name.as_str().to_owned())
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(row.is_some())
+    }
+
+    /// The index entry of one package.
+    pub(crate) async fn index_entry(
+        &self,
+        name: &PackageName,
+    ) -> Result<Option<IndexEntry>, DbError> {
+        let row: Option<Columns> = sqlx::query_as(
+            "SELECT name, extension_type, description, keywords, license, repository, state, \
+             state_reason, state_replacement FROM packages WHERE name = $1",
+        )
+        .bind(name.as_str().to_owned())
+        .fetch_optional(self.pool())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let mut entry = read(row)?;
+        entry.versions = self.index_versions(name).await?;
+        Ok(Some(entry))
+    }
+
+    /// Packages whose name, description or keywords hold `text`, names that begin with it
+    /// first; versions are not filled in.
+    pub(crate) async fn search(
+        &self,
+        text: &str,
+        kind: Option<Kind>,
+        limit: u64,
+    ) -> Result<Vec<IndexEntry>, DbError> {
+        let text = text.to_lowercase();
+        let inside = format!("%{}%", like_escaped(&text));
+        let first = format!("{}%", like_escaped(&text));
+        let rows: Vec<Columns> = sqlx::query_as(
+            "SELECT name, extension_type, description, keywords, license, repository, state, \
+             state_reason, state_replacement FROM packages \
+             WHERE (name LIKE $1 ESCAPE '!' OR lower(description) LIKE $1 ESCAPE '!' \
+                    OR lower(keywords) LIKE $1 ESCAPE '!') \
+               AND ($2 = '' OR kind = $2) \
+             ORDER BY CASE WHEN name = $3 THEN 0 WHEN name LIKE $4 ESCAPE '!' THEN 1 ELSE 2 END, \
+                      name LIMIT $5",
+        )
+        .bind(inside)
+        .bind(kind.map_or("", Kind::as_str).to_owned())
+        .bind(text)
+        .bind(first)
+        .bind(signed(limit))
+        .fetch_all(self.pool())
+        .await?;
+        rows.into_iter().map(read).collect()
+    }
+}
+
+fn like_escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '!' | '%' | '_') {
+            escaped.push('!');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+fn read(row: Columns) -> Result<IndexEntry, DbError> {
+    let (name, extension_type, description, keywords, license, repository, state, why, instead) =
+        row;
+    let name = read_name(&name)?;
+    Ok(IndexEntry {
+        schema: INDEX_SCHEMA,
+        kind: name.kind(),
+        name,
+        extension_type: extension_type
+            .map(|it| from_json(&format!("\"{it}\""), "an extension type"))
+            .transpose()?,
+        description,
+        keywords: from_json(&keywords, "a list of keywords")?,
+        license,
+        repository,
+        status: PackageStatus {
+            state: from_json(&format!("\"{state}\""), "a package state")?,
+            reason: why,
+            replacement: instead,
+        },
+        versions: Vec::new(),
+    })
+}
+
+fn read_name(text: &str) -> Result<PackageName, DbError> {
+    PackageName::parse(text).map_err(|_| DbError::Value {
+        value: text.to_owned(),
+        expected: "a package name",
+    })
+}

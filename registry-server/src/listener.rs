@@ -1,0 +1,125 @@
+//! Takes connections and outlasts bad ones.
+//!
+//! `axum::serve` has no time-out for a request's head, and hyper-util's automatic builder
+//! waits for ever on a silent socket; so this speaks HTTP/1 alone, through hyper's own
+//! builder with a timer. TLS and HTTP/2 belong to a proxy in front.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tower::ServiceExt as _;
+
+use crate::settings::Limits;
+use patient_body::PatientBody;
+use patient_stream::PatientStream;
+use seats::{Seat, Seats};
+
+mod patient_body;
+mod patient_stream;
+mod seats;
+
+pub(crate) use patient_body::TooSlow;
+
+/// Bytes that one request's head may have.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long to rest when the system has no file descriptors left.
+const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// Serves `router` until `shutdown` completes, then lets running requests end.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future<Output = ()>,
+) {
+    let graceful = GracefulShutdown::new();
+    let seats = Arc::new(Seats::new(
+        limits.connections,
+        limits.connections_per_address,
+    ));
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                if let Some(seat) = seats.take(peer.ip()) {
+                    serve_connection(stream, seat, router.clone(), limits, &graceful);
+                } else {
+                    tracing::warn!(peer = %peer, "too many connections: {peer} was turned away");
+                }
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::error!(error = %error, "accepting failed: {error}");
+                tokio::time::sleep(ACCEPT_REST).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.shutdown, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests were still running and are cut off");
+    }
+}
+
+fn serve_connection(
+    stream: TcpStream,
+    seat: Seat,
+    router: Router,
+    limits: Limits,
+    graceful: &GracefulShutdown,
+) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(error = %error, "TCP_NODELAY was refused: {error}");
+    }
+    let io = TokioIo::new(PatientStream::new(stream, limits.write_stall));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let router = router.clone();
+        let request = request.map(|body| Body::new(PatientBody::new(body, limits)));
+        async move {
+            let response = match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.header)
+        .max_buf_size(HEAD_BYTES_MAX.max(512 * 1024))
+        .serve_connection(io, service);
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(error = %error, "a connection ended badly: {error}");
+        }
+        drop(seat);
+    });
+}
+
+/// Whether an error of `accept` concerns the connection that was being accepted alone.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+    )
+}

@@ -1,0 +1,320 @@
+//! What the registry answers when it refuses or fails: RFC 9457 problem documents.
+//!
+//! [`Code`] is the whole list of stable codes; `docs/http-api.md` explains each. A failure
+//! of ours says nothing about its inside: the log does, under the same request id.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use provisioning_registry_api::problem::{PROBLEM_CONTENT_TYPE, Problem};
+
+use crate::db::DbError;
+use crate::rules::access::Denied;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident, $code:literal, $status:ident, $title:literal;)*) => {
+        /// A stable code of a refusal.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Code {
+            $($(#[$doc])* $name,)*
+            /// The archive breaks one of the rules of the `package` crate, whose code it is.
+            Archive(&'static str),
+        }
+
+        impl Code {
+            /// Every code but those of archives.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// The code as programs match on it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* Self::Archive(code) => code }
+            }
+
+            /// The HTTP status that goes with it.
+            pub const fn status(self) -> StatusCode {
+                match self {
+                    $(Self::$name => StatusCode::$status,)*
+                    Self::Archive(_) => StatusCode::UNPROCESSABLE_ENTITY,
+                }
+            }
+
+            /// What it means, the same every time.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$name => $title,)* Self::Archive(_) => "the archive is refused" }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Not the shape that the route takes.
+    BadRequest, "bad-request", BAD_REQUEST, "the request is malformed";
+    /// The action needs a token.
+    TokenMissing, "token-missing", UNAUTHORIZED, "a token is needed";
+    /// The token is none of ours.
+    TokenInvalid, "token-invalid", UNAUTHORIZED, "the token is not valid";
+    /// The token's time is over.
+    TokenExpired, "token-expired", UNAUTHORIZED, "the token has expired";
+    /// The token was taken back.
+    TokenRevoked, "token-revoked", UNAUTHORIZED, "the token was revoked";
+    /// The token is good, but not for this.
+    ScopeMissing, "scope-missing", FORBIDDEN, "the token does not allow this";
+    /// Nothing is there.
+    NotFound, "not-found", NOT_FOUND, "there is nothing here";
+    /// No such session.
+    SessionUnknown, "session-unknown", NOT_FOUND, "there is no such publish session";
+    /// No such package or version.
+    VersionUnknown, "version-unknown", NOT_FOUND, "there is no such version";
+    /// The path exists, the method does not.
+    MethodNotAllowed, "method-not-allowed", METHOD_NOT_ALLOWED, "the method is not allowed here";
+    /// The body stalled.
+    RequestTimeout, "request-timeout", REQUEST_TIMEOUT, "the request came too slowly";
+    /// The body ended early or broke its framing.
+    BodyIncomplete, "body-incomplete", BAD_REQUEST, "the request's body ended early";
+    /// The version was published with other bytes.
+    VersionExists, "version-exists", CONFLICT, "the version exists with other content";
+    /// A version differs from another in build metadata alone.
+    BuildMetadataConflict, "build-metadata-conflict", CONFLICT, "the version differs from another in build metadata alone";
+    /// The name belongs to something else.
+    NameTaken, "name-taken", CONFLICT, "the name is taken";
+    /// Archives are missing.
+    SessionIncomplete, "session-incomplete", CONFLICT, "archives are missing";
+    /// The session was refused before.
+    SessionRefused, "session-refused", CONFLICT, "the publish session was refused";
+    /// The matrix was written over another one than is in force.
+    MatrixMoved, "matrix-moved", CONFLICT, "the matrix has changed since";
+    /// The bundle's state would go backwards.
+    BundleState, "bundle-state", CONFLICT, "the bundle cannot go back to that state";
+    /// More bytes than the route takes.
+    BodyTooLarge, "body-too-large", PAYLOAD_TOO_LARGE, "the request's body is too large";
+    /// The range lies outside the file.
+    RangeNotSatisfiable, "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "the range lies outside the file";
+    /// The body's content type is not JSON.
+    ContentType, "content-type", UNSUPPORTED_MEDIA_TYPE, "the request's content type is not understood";
+    /// The declared versions contradict the rules or themselves.
+    DeclarationInvalid, "declaration-invalid", UNPROCESSABLE_ENTITY, "the declaration is refused";
+    /// The archive is none that the session declared.
+    ArchiveUndeclared, "archive-undeclared", UNPROCESSABLE_ENTITY, "the session declares no such archive";
+    /// The bytes have another digest.
+    DigestMismatch, "digest-mismatch", UNPROCESSABLE_ENTITY, "the bytes have another digest";
+    /// The bytes have another length.
+    SizeMismatch, "size-mismatch", UNPROCESSABLE_ENTITY, "the archive has another size";
+    /// No manifest at the archive's root.
+    ManifestMissing, "manifest-missing", UNPROCESSABLE_ENTITY, "the archive has no manifest";
+    /// The manifest does not parse.
+    ManifestInvalid, "manifest-invalid", UNPROCESSABLE_ENTITY, "the manifest is refused";
+    /// The manifest speaks of another version.
+    ManifestMismatch, "manifest-mismatch", UNPROCESSABLE_ENTITY, "the manifest contradicts the declaration";
+    /// The manifests of a version's targets differ outside `[install]`.
+    ManifestsDiffer, "manifests-differ", UNPROCESSABLE_ENTITY, "the manifests of the version's targets differ";
+    /// A client archive that a bare machine cannot unpack.
+    ClientFormat, "client-format", UNPROCESSABLE_ENTITY, "client archives must be tar.gz";
+    /// `versions.toml` has errors.
+    MatrixInvalid, "matrix-invalid", UNPROCESSABLE_ENTITY, "the matrix is refused";
+    /// The bundle has errors.
+    BundleInvalid, "bundle-invalid", UNPROCESSABLE_ENTITY, "the bundle is refused";
+    /// A failure of ours.
+    Internal, "internal", INTERNAL_SERVER_ERROR, "the registry failed";
+    /// The change is acknowledged in the database but not readable yet.
+    NotVisibleYet, "not-visible-yet", SERVICE_UNAVAILABLE, "the change is kept but not visible yet";
+    /// The server cannot serve.
+    Unavailable, "unavailable", SERVICE_UNAVAILABLE, "the registry cannot answer now";
+    /// No room on the disk.
+    StorageFull, "storage-full", INSUFFICIENT_STORAGE, "the registry's disk is full";
+}
+
+/// A request that is refused for a reason of its own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Refusal {
+    /// The stable code.
+    pub code: Code,
+    /// What went wrong this time.
+    pub detail: String,
+    /// What to do about it.
+    pub hints: Vec<String>,
+    /// The single problems where there are many.
+    pub causes: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal without hints and causes.
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            detail: detail.into(),
+            hints: Vec::new(),
+            causes: Vec::new(),
+        }
+    }
+
+    /// The same with something to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The same with the single problems.
+    #[must_use]
+    pub fn causes(mut self, causes: Vec<String>) -> Self {
+        self.causes = causes;
+        self
+    }
+
+    fn problem(self) -> Problem {
+        Problem {
+            type_uri: format!("urn:provisioning:problem:{}", self.code.as_str()),
+            title: self.code.title().to_owned(),
+            status: self.code.status().as_u16(),
+            code: self.code.as_str().to_owned(),
+            detail: self.detail,
+            hints: self.hints,
+            causes: self.causes,
+            request_id: None,
+        }
+    }
+}
+
+/// Why a request got no answer of the kind it asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The request is refused.
+    #[error("{0}")]
+    Refused(Box<Refusal>),
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Signing failed.
+    #[error("signing the metadata failed")]
+    Sign(#[from] provisioning_trust::SignError),
+    /// The archive store failed.
+    #[error("the archive store failed")]
+    Storage(#[from] object_store::Error),
+    /// The staging area failed.
+    #[error("the staging area failed")]
+    Io(#[from] std::io::Error),
+    /// Something that cannot be blamed on the request.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl From<Refusal> for ServerError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(Box::new(refusal))
+    }
+}
+
+impl From<sqlx::Error> for ServerError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Db(DbError::Sql(error))
+    }
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::NoToken => Self::new(
+                Code::TokenMissing,
+                "this needs `Authorization: Bearer <token>`",
+            )
+            .hint("set PROVISIONING_TOKEN, or run `provisioning login`"),
+            Denied::Revoked => Self::new(Code::TokenRevoked, "the token was revoked")
+                .hint("ask the registry's operator for a new one"),
+            Denied::Expired => Self::new(Code::TokenExpired, "the token has expired")
+                .hint("ask the registry's operator for a new one"),
+            Denied::Scope(needed) => {
+                let words: Vec<_> = needed.iter().map(|it| format!("`{it}`")).collect();
+                let flags: Vec<_> = needed
+                    .iter()
+                    .take(1)
+                    .map(|it| format!("--scope {it}"))
+                    .collect();
+                Self::new(
+                    Code::ScopeMissing,
+                    format!("the token lacks the scope {}", words.join(" or ")),
+                )
+                .hint(format!(
+                    "on the registry: `provisioning-registry token create --name NAME {}`",
+                    flags.join(" ")
+                ))
+            }
+        }
+    }
+}
+
+impl ServerError {
+    /// The refusal that the client is told.
+    pub(crate) fn into_refusal(self) -> Refusal {
+        match self {
+            Self::Refused(refusal) => *refusal,
+            error => {
+                let is_full = is_disk_full(&error);
+                let chain = chain(&error);
+                tracing::error!(error = chain, "request failed: {chain}");
+                if is_full {
+                    Refusal::new(Code::StorageFull, "the registry has no room for this")
+                } else {
+                    Refusal::new(Code::Internal, "the registry failed; its log says why")
+                }
+            }
+        }
+    }
+}
+
+impl IntoResponse for ServerError {
+    fn into_response(self) -> Response {
+        self.into_refusal().into_response()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let code = self.code;
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = code.status();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static(PROBLEM_CONTENT_TYPE),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if code.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        // The body is written last, by the layer that knows the request's id.
+        response.extensions_mut().insert(self.problem());
+        response
+    }
+}
+
+/// An error and its sources as one line.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(next) = source {
+        let next_text = next.to_string();
+        if !text.ends_with(&next_text) {
+            text.push_str(": ");
+            text.push_str(&next_text);
+        }
+        source = next.source();
+    }
+    text
+}
+
+fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(io) = error.downcast_ref::<std::io::Error>()
+            && matches!(
+                io.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}

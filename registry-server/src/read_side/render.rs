@@ -1,0 +1,137 @@
+//! The bytes of every target, from what the database says.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use provisioning_installers::scripts::{
+    Script, ScriptArchive, ScriptClient, ScriptContext, render as render_script,
+};
+use provisioning_package::{Kind, PackageName};
+use provisioning_registry_api::index::{IndexEntry, IndexVersion};
+use provisioning_registry_api::paths;
+use provisioning_trust::Repository;
+use serde::Serialize;
+
+use super::{Rendered, Subject};
+use crate::app::App;
+use crate::db::DbError;
+
+/// Where a bootstrap script is, as a plain name and as a target.
+pub(crate) struct ScriptFacts;
+
+impl ScriptFacts {
+    /// The target of the script that is served as `/<file>`.
+    pub(crate) fn target(file: &str) -> Option<String> {
+        Script::ALL
+            .into_iter()
+            .find(|it| it.file_name() == file)
+            .map(|it| paths::script_target(it.file_name()))
+    }
+}
+
+/// Renders everything that `subjects` are about.
+pub(crate) async fn render(
+    app: &App,
+    repository: &Repository,
+    subjects: &BTreeSet<Subject>,
+) -> Result<Vec<Rendered>, DbError> {
+    let mut rendered = Vec::new();
+    for subject in subjects {
+        match subject {
+            Subject::Package(name) => {
+                if let Some(entry) = app.db.index_entry(name).await? {
+                    rendered.push(json(paths::index_target(name), &entry));
+                }
+            }
+            Subject::Matrix => {
+                if let Some(text) = app.db.matrix_text().await? {
+                    rendered.push(Rendered {
+                        path: paths::MATRIX_TARGET.to_owned(),
+                        bytes: text.into(),
+                    });
+                }
+            }
+            Subject::Bundles => render_bundles(app, &mut rendered).await?,
+            Subject::Scripts => {}
+        }
+    }
+    if subjects.iter().any(Subject::touches_scripts) {
+        render_scripts(app, repository, &mut rendered).await?;
+    }
+    Ok(rendered)
+}
+
+async fn render_bundles(app: &App, rendered: &mut Vec<Rendered>) -> Result<(), DbError> {
+    let documents = app.db.bundles().await?;
+    for document in &documents {
+        rendered.push(json(paths::bundle_target(&document.name), document));
+    }
+    rendered.push(json(
+        paths::CHANNELS_TARGET.to_owned(),
+        &provisioning_bundles::heads(&documents),
+    ));
+    Ok(())
+}
+
+async fn render_scripts(
+    app: &App,
+    repository: &Repository,
+    rendered: &mut Vec<Rendered>,
+) -> Result<(), DbError> {
+    let client = match PackageName::of_kind(Kind::Client) {
+        Some(name) => app.db.index_entry(&name).await?,
+        None => None,
+    };
+    let context = ScriptContext {
+        base_url: app.read_side.public_url().to_owned(),
+        registry_name: app.read_side.name().to_owned(),
+        root_fingerprint: repository.root_fingerprint(),
+        client: client.as_ref().and_then(script_client),
+    };
+    for script in Script::ALL {
+        rendered.push(Rendered {
+            path: paths::script_target(script.file_name()),
+            bytes: render_script(script, &context).into(),
+        });
+    }
+    Ok(())
+}
+
+/// The newest client that is neither yanked nor, where there is another, a pre-release.
+fn script_client(entry: &IndexEntry) -> Option<ScriptClient> {
+    let newest = newest(&entry.versions)?;
+    Some(ScriptClient {
+        version: newest.version.clone(),
+        archives: newest
+            .archives
+            .iter()
+            .map(|archive| {
+                let facts = ScriptArchive {
+                    digest: archive.digest,
+                    size: archive.size,
+                    path: paths::archive(&archive.digest),
+                    format: archive.format,
+                };
+                (archive.target, facts)
+            })
+            .collect::<BTreeMap<_, _>>(),
+    })
+}
+
+/// The version that people mean by a package's newest.
+pub(crate) fn newest(versions: &[IndexVersion]) -> Option<&IndexVersion> {
+    versions
+        .iter()
+        .filter(|it| it.yanked.is_none())
+        .max_by_key(|it| (it.version.pre.is_empty(), &it.version))
+}
+
+fn json(path: String, value: &impl Serialize) -> Rendered {
+    let mut bytes = serde_json::to_vec(value)
+        .expect("our shapes have string keys and no failing serialisers");
+    bytes.push(b'\n');
+    Rendered {
+        path,
+        bytes: Bytes::from(bytes),
+    }
+}

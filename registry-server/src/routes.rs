@@ -1,0 +1,19 @@
+//! What answers requests, a file for each resource. Handlers are thin: extract, load,
+//! decide, write, answer.
+
+pub(crate) mod authorise;
+pub(crate) mod body;
+pub(crate) mod bundles;
+pub(crate) mod discovery;
+pub(crate) mod download;
+pub(crate) mod files;
+pub(crate) mod front;
+pub(crate) mod health;
+pub(crate) mod matrix;
+pub(crate) mod named;
+pub(crate) mod search;
+pub(crate) mod serving;
+pub(crate) mod sessions;
+pub(crate) mod surround;
+pub(crate) mod uploads;
+pub(crate) mod yank;

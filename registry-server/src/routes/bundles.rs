@@ -1,0 +1,145 @@
+//! `POST /api/v1/bundles/{name}`: publishes the next sequence of a bundle.
+
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use provisioning_compat::{Matrix, VersionsToml};
+use provisioning_package::BundleName;
+use provisioning_registry_api::bundle::BundleSequence;
+use provisioning_registry_api::command::{BundlePublished, PublishBundle};
+
+use super::body::JsonBody;
+use super::matrix::whole_index;
+use crate::app::App;
+use crate::db::bundles::{newest_sequence, put_sequence};
+use crate::db::packages::{Holder, claim_name};
+use crate::problem::{Code, Refusal, ServerError};
+use crate::read_side::Subject;
+use crate::rules::access::Principal;
+use crate::rules::bundle::{Step, check_name, step};
+
+/// Publishes a bundle whose members all exist and fit. The same bundle again gives the
+/// same sequence.
+pub(crate) async fn publish(
+    State(app): State<App>,
+    Extension(principal): Extension<Principal>,
+    Path(name): Path<String>,
+    JsonBody(asked): JsonBody<PublishBundle>,
+) -> Result<Json<BundlePublished>, ServerError> {
+    let name = BundleName::parse(&name)
+        .map_err(|error| Refusal::new(Code::BundleInvalid, error.to_string()))?;
+    check_name(&name)?;
+    let acting = app.clone();
+    app.to_its_end(async move {
+        let (sequence, warnings, serial) = commit(&acting, &principal, &name, &asked).await?;
+        acting.read_side.bring_up_to(&acting, serial).await?;
+        Ok(Json(BundlePublished {
+            sequence: sequence.sequence,
+            state: sequence.state,
+            channels: channels(&acting, &name, sequence.sequence).await?,
+            warnings,
+            serial,
+            name,
+        }))
+    })
+    .await
+}
+
+async fn commit(
+    app: &App,
+    principal: &Principal,
+    name: &BundleName,
+    asked: &PublishBundle,
+) -> Result<(BundleSequence, Vec<String>, u64), ServerError> {
+    let now = app.now();
+    let mut tx = app.db.write().await?;
+    let holder = claim_name(tx.connection(), name.as_str(), Holder::Bundle).await?;
+    if holder != Holder::Bundle {
+        return Err(Refusal::new(
+            Code::NameTaken,
+            format!("`{name}` is a package, so no bundle can have that name"),
+        )
+        .into());
+    }
+    let newest = newest_sequence(tx.connection(), name).await?;
+    // Other changes wait for this transaction, so what is read now holds when it commits.
+    let (composed, warnings) = compose(app, name, asked, newest.as_ref()).await?;
+    match (step(newest.as_ref(), &composed)?, newest) {
+        (Step::Same, Some(newest)) => {
+            tx.rollback().await?;
+            return Ok((newest, warnings, app.db.serial().await?));
+        }
+        (Step::State, Some(newest)) => {
+            let moved = BundleSequence {
+                state: composed.state,
+                ..newest
+            };
+            put_sequence(tx.connection(), name, &moved, now).await?;
+            let serial = finish(tx, now, principal, name, &moved).await?;
+            Ok((moved, warnings, serial))
+        }
+        (Step::New | Step::State | Step::Same, _) => {
+            put_sequence(tx.connection(), name, &composed, now).await?;
+            let serial = finish(tx, now, principal, name, &composed).await?;
+            Ok((composed, warnings, serial))
+        }
+    }
+}
+
+async fn finish(
+    mut tx: crate::db::WriteTx,
+    now: jiff::Timestamp,
+    principal: &Principal,
+    name: &BundleName,
+    sequence: &BundleSequence,
+) -> Result<u64, ServerError> {
+    let subject = format!("{name} {}", sequence.sequence);
+    let detail = format!("{:?}", sequence.state).to_lowercase();
+    tx.audit(now, principal.name(), "publish-bundle", &subject, &detail)
+        .await?;
+    tx.add_job(&Subject::Bundles.text()).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn compose(
+    app: &App,
+    name: &BundleName,
+    asked: &PublishBundle,
+    newest: Option<&BundleSequence>,
+) -> Result<(BundleSequence, Vec<String>), ServerError> {
+    let index = whole_index(app).await?;
+    let matrix = match app.db.matrix_text().await? {
+        None => Matrix::default(),
+        Some(text) => {
+            VersionsToml::parse(&text, None)
+                .map_err(|_| {
+                    ServerError::Failed("the matrix in force does not parse any more".to_owned())
+                })?
+                .matrix
+        }
+    };
+    let number = newest.map_or(1, |it| it.sequence + 1);
+    provisioning_bundles::compose(name, asked, number, &matrix, &index).map_err(|problems| {
+        let causes: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Refusal::new(
+            Code::BundleInvalid,
+            format!("bundle `{name}` is refused: {}", causes.join("; ")),
+        )
+        .causes(causes)
+        .into()
+    })
+}
+
+/// The channels that point at this sequence now.
+async fn channels(
+    app: &App,
+    name: &BundleName,
+    sequence: u64,
+) -> Result<Vec<BundleName>, ServerError> {
+    let heads = provisioning_bundles::heads(&app.db.bundles().await?);
+    Ok(heads
+        .channels
+        .into_iter()
+        .filter(|(_, head)| head.bundle == *name && head.sequence == sequence)
+        .map(|(channel, _)| channel)
+        .collect())
+}

@@ -1,0 +1,32 @@
+//! Is the process alive, and can it serve?
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::app::App;
+use crate::problem::{Code, Refusal, ServerError};
+
+/// `GET /livez`: the process answers.
+pub(crate) async fn live() -> Response {
+    plain("alive\n")
+}
+
+/// `GET /readyz`: the database and the storage answer too.
+pub(crate) async fn ready(State(app): State<App>) -> Result<Response, ServerError> {
+    let not_ready =
+        |what: &str| Refusal::new(Code::Unavailable, format!("the {what} does not answer"));
+    app.db.serial().await.map_err(|error| {
+        tracing::error!(error = %error, "the database does not answer: {error}");
+        not_ready("database")
+    })?;
+    match app.storage.length("metadata/timestamp.json").await {
+        Ok(Some(_)) => Ok(plain("ready\n")),
+        Ok(None) | Err(_) => Err(not_ready("storage").into()),
+    }
+}
+
+fn plain(text: &'static str) -> Response {
+    let headers = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (headers, text).into_response()
+}

@@ -1,0 +1,48 @@
+//! `GET /api/v1/search?q=…&kind=…&limit=…`.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use provisioning_package::Kind;
+use provisioning_registry_api::command::{SearchResult, SearchResults};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::problem::{Code, Refusal, ServerError};
+use crate::read_side::newest;
+
+/// Results without a `limit`, and with one.
+const RESULTS_DEFAULT: u64 = 50;
+const RESULTS_MAX: u64 = 200;
+
+/// What a search asks for.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Asked {
+    #[serde(default)]
+    q: String,
+    kind: Option<Kind>,
+    limit: Option<u64>,
+}
+
+/// Answers with the packages that a text finds, best first.
+pub(crate) async fn search(
+    State(app): State<App>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Result<Json<SearchResults>, ServerError> {
+    let Query(asked) =
+        asked.map_err(|error| Refusal::new(Code::BadRequest, error.body_text()))?;
+    let limit = asked.limit.unwrap_or(RESULTS_DEFAULT).min(RESULTS_MAX);
+    let found = app.db.search(asked.q.trim(), asked.kind, limit).await?;
+    let mut packages = Vec::with_capacity(found.len());
+    for entry in found {
+        let versions = app.db.index_versions(&entry.name).await?;
+        packages.push(SearchResult {
+            kind: entry.kind,
+            extension_type: entry.extension_type,
+            description: entry.description,
+            newest: newest(&versions).map(|it| it.version.clone()),
+            name: entry.name,
+        });
+    }
+    Ok(Json(SearchResults { packages }))
+}

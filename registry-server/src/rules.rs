@@ -1,0 +1,8 @@
+//! What the registry decides: pure, from values to values.
+
+pub(crate) mod access;
+pub(crate) mod bundle;
+pub(crate) mod declaration;
+pub(crate) mod manifest;
+pub(crate) mod token;
+pub(crate) mod version;

@@ -1,0 +1,182 @@
+//! A registry from its settings to its last request.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::{RwLock, Semaphore};
+use tokio::task::JoinHandle;
+
+use crate::app::{App, Clock, INSPECTIONS_MAX, Shared};
+use crate::db::{Db, DbError};
+use crate::listener;
+use crate::problem::{ServerError, chain};
+use crate::read_side::ReadSide;
+use crate::router::router;
+use crate::settings::{Limits, Settings};
+use crate::setup::{DataFolder, SetupError};
+use crate::storage::{Storage, StorageError};
+
+/// How often the timestamp is signed again. It lives for 48 hours.
+const REFRESH_EVERY: Duration = Duration::from_secs(60 * 60);
+/// How often changes are looked for that are kept but not readable (a full disk, say).
+const CATCH_UP_EVERY: Duration = Duration::from_secs(5);
+/// How long a session may wait for archives.
+const SESSION_HOURS_MAX: i64 = 7 * 24;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The database.
+    #[error("the database cannot be opened")]
+    Db(#[from] DbError),
+    /// The storage.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The address.
+    #[error("cannot listen on `{address}`")]
+    Listen {
+        /// What was asked for.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The files that clients read.
+    #[error("the read side cannot be brought up to date")]
+    ReadSide(#[source] ServerError),
+}
+
+/// A server that is ready: its port is bound, everything is readable.
+pub struct Server {
+    app: App,
+    listener: TcpListener,
+    address: SocketAddr,
+    limits: Limits,
+    admin_token: PathBuf,
+    folder: DataFolder,
+}
+
+impl Server {
+    /// Opens everything that `settings` name and brings the read side up to date.
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let folder = DataFolder::take(&settings.data)?;
+        let listener = TcpListener::bind(&settings.listen).await;
+        let listen_error = |source| StartError::Listen {
+            address: settings.listen.clone(),
+            source,
+        };
+        let listener = listener.map_err(listen_error)?;
+        let address = listener.local_addr().map_err(listen_error)?;
+        let db = Db::open(settings.database.as_deref(), folder.path()).await?;
+        let storage = Storage::open(
+            settings.storage.as_deref(),
+            folder.path(),
+            &settings.storage_options,
+        )?;
+        let admin_token = folder.admin_token(&db, clock()).await?;
+        let public_url = match &settings.public_url {
+            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None => format!("http://{address}"),
+        };
+        let read_side = ReadSide::open(
+            &storage,
+            folder.keys()?,
+            (settings.name.clone(), public_url),
+            (db.serial().await?, clock()),
+        )
+        .await
+        .map_err(StartError::ReadSide)?;
+        let app = App::new(Shared {
+            db,
+            storage,
+            read_side,
+            staging: folder.staging(),
+            clock,
+            inspections: Semaphore::new(INSPECTIONS_MAX),
+            page: RwLock::new(None),
+            crash: settings.crash,
+        });
+        let caught_up = async {
+            app.read_side.bring_all_up(&app).await?;
+            app.read_side.refresh(&app).await
+        };
+        caught_up.await.map_err(StartError::ReadSide)?;
+        Ok(Self {
+            app,
+            listener,
+            address,
+            limits: settings.limits,
+            admin_token,
+            folder,
+        })
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The file that holds a token with every right.
+    pub fn admin_token(&self) -> &Path {
+        &self.admin_token
+    }
+
+    /// Serves until `shutdown` completes, then lets running requests end.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) {
+        let jobs = start_jobs(&self.app);
+        listener::serve(self.listener, router(&self.app), self.limits, shutdown).await;
+        for job in jobs {
+            job.abort();
+        }
+        self.app.db.close().await;
+        drop(self.folder);
+    }
+}
+
+/// What goes on beside requests.
+fn start_jobs(app: &App) -> Vec<JoinHandle<()>> {
+    let refreshing = app.clone();
+    let refresh = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(REFRESH_EVERY).await;
+            report(
+                "refreshing the timestamp",
+                refreshing.read_side.refresh(&refreshing).await,
+            );
+            report("sweeping sessions", sweep_sessions(&refreshing).await);
+        }
+    });
+    let catching = app.clone();
+    let catch_up = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(CATCH_UP_EVERY).await;
+            report("catching up", catch_up(&catching).await);
+        }
+    });
+    vec![refresh, catch_up]
+}
+
+async fn catch_up(app: &App) -> Result<(), ServerError> {
+    let serial = app.db.serial().await?;
+    app.read_side.bring_up_to(app, serial).await
+}
+
+async fn sweep_sessions(app: &App) -> Result<(), ServerError> {
+    let now = app.now();
+    let then = now - jiff::SignedDuration::from_hours(SESSION_HOURS_MAX);
+    let reason = format!("its archives did not arrive within {SESSION_HOURS_MAX} hours");
+    app.db.refuse_sessions_before(then, &[reason], now).await?;
+    Ok(())
+}
+
+fn report(what: &str, outcome: Result<(), ServerError>) {
+    if let Err(error) = outcome {
+        let chain = chain(&error);
+        tracing::error!(error = chain, "{what} failed: {chain}");
+    }
+}

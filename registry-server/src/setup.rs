@@ -1,0 +1,193 @@
+//! The data folder: made on the first start, taken over on every other one.
+//!
+//! ```text
+//! DIR/registry.sqlite     the database, unless `--database`
+//! DIR/public/             archives, targets, metadata, unless `--storage`
+//! DIR/keys/               signing keys (0600)
+//! DIR/admin-token         a token with every right (0600)
+//! DIR/staging/            uploads that are not checked yet; emptied at each start
+//! DIR/serve.lock          held by the running server
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use provisioning_trust::{KeySet, SignError};
+
+use crate::db::tokens::TokenRow;
+use crate::db::{Db, DbError};
+use crate::random::{random_bytes, random_hex};
+use crate::rules::access::Scope;
+use crate::rules::token::TokenText;
+use crate::storage::sync_folder;
+
+/// What the token of `DIR/admin-token` is called.
+const ADMIN_TOKEN_NAME: &str = "admin-token";
+
+/// Why a data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// A file or folder of it cannot be used.
+    #[error("`{}` cannot be used", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another server has it.
+    #[error(
+        "another `provisioning-registry serve` uses `{}`: stop it, or choose another folder with \
+         `--data`",
+        .0.display()
+    )]
+    InUse(PathBuf),
+    /// The signing keys cannot be read or made.
+    #[error("the signing keys in `{}` cannot be used", path.display())]
+    Keys {
+        /// Their folder.
+        path: PathBuf,
+        /// What is wrong with them.
+        source: SignError,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// A data folder in use.
+#[derive(Debug)]
+pub(crate) struct DataFolder {
+    path: PathBuf,
+    /// Held until the server ends, however it ends.
+    _lock: File,
+}
+
+impl DataFolder {
+    /// Makes what is missing and keeps other servers out.
+    pub(crate) fn take(path: &Path) -> Result<Self, SetupError> {
+        let path = make_folder(path)?;
+        let lock = path.join("serve.lock");
+        let file = File::create(&lock).map_err(|source| failed(&lock, source))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(SetupError::InUse(path)),
+            Err(TryLockError::Error(source)) => return Err(failed(&lock, source)),
+        }
+        let folder = Self { path, _lock: file };
+        folder.empty_staging()?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where uploads land.
+    pub(crate) fn staging(&self) -> PathBuf {
+        self.path.join("staging")
+    }
+
+    fn empty_staging(&self) -> Result<(), SetupError> {
+        let staging = self.staging();
+        match fs::remove_dir_all(&staging) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(source) => return Err(failed(&staging, source)),
+        }
+        fs::create_dir(&staging).map_err(|source| failed(&staging, source))
+    }
+
+    /// The signing keys, made where there are none. They are written beside their place and
+    /// renamed, so that a killed first start leaves all of them or none.
+    pub(crate) fn keys(&self) -> Result<KeySet, SetupError> {
+        let place = self.path.join("keys");
+        let wrap = |source| SetupError::Keys {
+            path: place.clone(),
+            source,
+        };
+        if place.is_dir() {
+            return KeySet::load(&place).map_err(wrap);
+        }
+        let beside = self.path.join(format!("keys.new-{}", random_hex::<4>()));
+        let keys = KeySet::generate().map_err(wrap)?;
+        keys.save(&beside).map_err(wrap)?;
+        fs::rename(&beside, &place).map_err(|source| failed(&place, source))?;
+        sync_folder(&self.path).map_err(|source| failed(&self.path, source))?;
+        Ok(keys)
+    }
+
+    /// The file with a token that may do everything, made where there is none.
+    pub(crate) async fn admin_token(&self, db: &Db, now: Timestamp) -> Result<PathBuf, SetupError> {
+        let place = self.path.join("admin-token");
+        if place.is_file() {
+            return Ok(place);
+        }
+        // A start that was killed half-way, or an operator who removed the file: what it
+        // held, or would have held, is good for nothing from now on.
+        db.revoke_tokens(ADMIN_TOKEN_NAME, now).await?;
+        let token = create_token(db, ADMIN_TOKEN_NAME, vec![Scope::Admin], None, now).await?;
+        write_secret(&place, token.reveal()).map_err(|source| failed(&place, source))?;
+        Ok(place)
+    }
+}
+
+/// Makes the data folder where it is missing; only its owner may look into it.
+pub(crate) fn make_folder(path: &Path) -> Result<PathBuf, SetupError> {
+    let wrap = |source| failed(path, source);
+    if !path.is_dir() {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o750)
+            .create(path)
+            .map_err(wrap)?;
+    }
+    path.canonicalize().map_err(wrap)
+}
+
+/// Makes a token and keeps its hash.
+pub(crate) async fn create_token(
+    db: &Db,
+    name: &str,
+    scopes: Vec<Scope>,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Result<TokenText, DbError> {
+    let token = TokenText::from_random(random_bytes());
+    let row = TokenRow {
+        id: random_hex::<8>(),
+        name: name.to_owned(),
+        scopes,
+        expires_at,
+        is_revoked: false,
+    };
+    db.insert_token(&row, &token.hash(), now).await?;
+    Ok(token)
+}
+
+fn write_secret(place: &Path, text: &str) -> io::Result<()> {
+    let beside = place.with_extension(format!("new-{}", random_hex::<4>()));
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    fs::rename(&beside, place)?;
+    match place.parent() {
+        Some(folder) => sync_folder(folder),
+        None => Ok(()),
+    }
+}
+
+fn failed(path: &Path, source: io::Error) -> SetupError {
+    SetupError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
