@@ -17,10 +17,8 @@ use sigstore_tuf::{Error, TargetFile, TrustedMetadataSet, Updater};
 use crate::error::TrustError;
 use crate::metadata::whole_seconds;
 use crate::store::TrustStore;
+use source::FETCHES_MAX;
 pub(crate) use source::{Reach, Source, fetch};
-
-/// How many targets are fetched at once.
-const FETCHES_MAX: usize = 16;
 
 /// Checks the metadata of one registry.
 pub(crate) trait Verifier: Send + Sync {

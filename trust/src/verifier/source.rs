@@ -14,6 +14,9 @@ use crate::error::TrustError;
 use crate::store::{TrustStore, version_of, versioned};
 use crate::transport::{Transport, TransportError};
 
+/// How many files are fetched at once.
+pub(crate) const FETCHES_MAX: usize = 16;
+
 /// Where the bytes come from.
 pub(crate) enum Reach {
     /// The registry.
@@ -90,14 +93,16 @@ impl Source {
     /// again, and its failure told, when it is asked for.
     pub(crate) async fn prefetch(&self, names: &[String]) {
         let limit = UpdaterConfig::default().targets_max_length;
-        let fetches = names.iter().map(|name| async move {
-            if self.kept(name).is_none()
-                && let Ok(answer) = self.fetch_metadata_online(name, limit).await
-            {
-                self.hold().insert(name.clone(), answer);
-            }
-        });
-        join_all(fetches).await;
+        for group in names.chunks(FETCHES_MAX) {
+            let fetches = group.iter().map(|name| async move {
+                if self.kept(name).is_none()
+                    && let Ok(answer) = self.fetch_metadata_online(name, limit).await
+                {
+                    self.hold().insert(name.clone(), answer);
+                }
+            });
+            join_all(fetches).await;
+        }
     }
 
     /// Whether a file of the trusted state stood for the registry's since [`Source::begin`].

@@ -296,6 +296,48 @@ async fn a_root_that_the_trusted_one_did_not_sign_is_refused() {
     assert_eq!(error.code(), "broken-root-chain", "{error}");
 }
 
+/// A stolen online key has signed the highest version that there is. A new root takes the key
+/// away, and the numbers start anew: the client follows, and the floor rises from there.
+#[tokio::test]
+async fn a_new_root_recovers_from_a_stolen_key_that_ran_the_versions_up() {
+    let mut scene = Scene::new().await;
+    scene.publish();
+    let highest = scene.forge("timestamp.json", &["timestamp"], |signed| {
+        signed["version"] = json!(u64::MAX);
+    });
+    scene.registry.wire.put("metadata/timestamp.json", &highest);
+    scene.read().await.unwrap();
+
+    let honest = scene.registry.keys.clone();
+    let fresh = KeySet::generate().unwrap();
+    let timestamp_key = fresh.key("timestamp").unwrap();
+    let rotated = scene.forge("1.root.json", &["root-1", "root-3"], |signed| {
+        signed["version"] = json!(2);
+        let old = honest.key("timestamp").unwrap().key_id();
+        signed["keys"].as_object_mut().unwrap().remove(old);
+        signed["keys"][timestamp_key.key_id()] = json!({
+            "keytype": "ed25519", "scheme": "ed25519",
+            "keyval": {"public": hex::encode(timestamp_key.public())},
+        });
+        signed["roles"]["timestamp"]["keyids"] = json!([timestamp_key.key_id()]);
+    });
+    let snapshot = newest(&scene.registry, "snapshot");
+    let pin = facts(&scene.registry.wire.get(&format!("metadata/{snapshot}")));
+    let mut document: Value = serde_json::from_slice(&highest).unwrap();
+    document["signed"]["version"] = json!(1);
+    document["signed"]["meta"]["snapshot.json"]["length"] = json!(pin.length);
+    let low = sign(&fresh, &["timestamp"], &document["signed"]);
+    scene.registry.wire.put("metadata/2.root.json", &rotated);
+    scene.registry.wire.put("metadata/timestamp.json", &low);
+    let [core, _] = scene.read().await.unwrap();
+    assert_eq!(core, "core three");
+    let kept = std::fs::read(scene.state.path().join("timestamp.json")).unwrap();
+    assert_eq!(kept, low, "the floor is the new key's");
+    scene.registry.wire.put("metadata/timestamp.json", &highest);
+    let error = scene.read().await.unwrap_err();
+    assert_eq!(error.code(), "bad-signature", "{error}");
+}
+
 #[tokio::test]
 async fn metadata_for_another_major_version_of_tuf_is_refused() {
     let mut scene = Scene::new().await;

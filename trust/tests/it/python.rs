@@ -18,6 +18,9 @@ use serde_json::json;
 
 use crate::registry::{TestRegistry, hours};
 
+const NEEDS_PYTHON: &str = "this test needs a Python with the package `tuf`: `python3 -m venv V \
+     && V/bin/pip install tuf==7.0.1`, then set PROVISIONING_TEST_PYTHON=V/bin/python";
+
 /// A Python with `tuf`, or the words that say that there is none.
 fn python() -> Option<PathBuf> {
     if let Some(python) = std::env::var_os("PROVISIONING_TEST_PYTHON") {
@@ -26,12 +29,8 @@ fn python() -> Option<PathBuf> {
     let demanded = ["CI", "PROVISIONING_TEST_REQUIRE_ALL"]
         .iter()
         .any(|name| std::env::var(name).is_ok_and(|value| !value.is_empty() && value != "0"));
-    assert!(
-        !demanded,
-        "this test needs a Python with PyPI's `tuf`: `python3 -m venv V && V/bin/pip install \
-         tuf==7.0.1 requests`, then set PROVISIONING_TEST_PYTHON=V/bin/python"
-    );
-    println!("skipped: PROVISIONING_TEST_PYTHON is not set (see CONTRIBUTING.md)");
+    assert!(!demanded, "{NEEDS_PYTHON}");
+    println!("skipped: {NEEDS_PYTHON}");
     None
 }
 

@@ -7,6 +7,19 @@ fn names(paths: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn a_server_may_read_registries_on_any_thread() {
+    let registry = TestRegistry::new();
+    let state = tempfile::tempdir().unwrap();
+    let mut client = registry.open(state.path()).await.unwrap();
+    let now = registry.now;
+    let reading = tokio::spawn(async move {
+        client.refresh(now).await?;
+        client.target("versions.toml", now).await
+    });
+    assert!(reading.await.unwrap().unwrap().is_none());
+}
+
+#[tokio::test]
 async fn an_empty_registry_verifies_and_has_no_targets() {
     let registry = TestRegistry::new();
     let state = tempfile::tempdir().unwrap();
