@@ -19,6 +19,10 @@ export def replace-text [file: path, from: string, to: string] {
 
 # Write the version into a manifest that states one.
 export def stamp-manifest [folder: path, version: string] {
-    let file = $folder | path join manifest.toml
+    stamp-file ($folder | path join manifest.toml) $version
+}
+
+# Write the version into a TOML file that states one on a line of its own.
+export def stamp-file [file: path, version: string] {
     open --raw $file | str replace --regex '(?m)^version = ".*"$' $'version = "($version)"' | save --force --raw $file
 }
