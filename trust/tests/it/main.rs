@@ -9,6 +9,7 @@ mod canonical;
 mod conformance;
 mod first_contact;
 mod keys;
+mod mutations;
 mod offline;
 mod python;
 mod reading;
