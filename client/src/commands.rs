@@ -1,7 +1,7 @@
 //! The tree of commands.
 //!
 //! To add a command: a file `commands/<verb>.rs` with `#[derive(clap::Args)] pub(crate)
-//! struct Args` (its doc comments are the help) and `pub(crate) async fn run(args: &Args,
+//! struct Args` (its doc comments are the help: a line for the list, a blank line, the rest) and `pub(crate) async fn run(args: &Args,
 //! context: &Context) -> Outcome<Exit>`; `mod <verb>;`, a variant of [`Command`] and an arm
 //! of [`dispatch`] here. `run` returns `Ok(Exit::Done)`, prints its result with
 //! `context.output.result(&document, |out| …)`, and fails with `?`. A command that talks to
@@ -59,18 +59,13 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Show what the registry says about a package or bundle
     Info(info::Args),
-    /// Find packages
     Search(search::Args),
     /// Make and read archives
     #[command(subcommand)]
     Package(package::Action),
-    /// Publish archives, all or none
     Publish(publish::Args),
-    /// Hide a version from new solutions
     Yank(yank::Args),
-    /// Let a yanked version be chosen again
     Unyank(yank::UnyankArgs),
     /// Check, push and show the compatibility matrix
     #[command(subcommand)]
@@ -84,9 +79,7 @@ enum Command {
     /// Remember, list and forget registries
     #[command(subcommand)]
     Registry(registry_command::Action),
-    /// Store a token for the registry
     Login(login::Args),
-    /// Forget the token for the registry
     Logout(logout::Args),
     /// Show settings, and where each comes from
     #[command(subcommand)]
@@ -94,9 +87,7 @@ enum Command {
     /// Show where downloads are kept
     #[command(subcommand)]
     Cache(cache::Action),
-    /// Print a completion script for a shell
     Completions(completions::Args),
-    /// Print the manual page, or write all of them
     Man(man::Args),
 }
 

@@ -9,9 +9,9 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::registry::RegistryReader;
 
-//mod check;
+mod check;
 mod list;
-//mod publish;
+mod publish;
 mod show;
 
 pub(crate) use show::show_document;
@@ -21,15 +21,17 @@ use super::compat::MatrixFile;
 /// What to do with bundles.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
-    /// Show a published bundle
+    Check(check::Args),
+    Publish(publish::Args),
     Show(show::Args),
-    /// List published bundles and the channels that point at them
     List(list::Args),
 }
 
 /// Runs it.
 pub(crate) async fn run(action: &Action, context: &Context) -> Outcome<Exit> {
     match action {
+        Action::Check(args) => check::run(args, context).await,
+        Action::Publish(args) => publish::run(args, context).await,
         Action::Show(args) => show::run(args, context).await,
         Action::List(args) => list::run(args, context).await,
     }

@@ -17,11 +17,8 @@ mod show;
 /// What to do with the compatibility matrix.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
-    /// Check a `versions.toml`, and that the registry has what it names
     Check(check::Args),
-    /// Make a `versions.toml` the matrix that everybody's solutions obey
     Push(push::Args),
-    /// Show the matrix that the registry serves
     Show(show::Args),
 }
 

@@ -7,7 +7,7 @@ use crate::commands::tree;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 
-/// Prints a completion script for a shell.
+/// Print a completion script for a shell
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: provisioning completions bash > ~/.local/share/bash-completion/completions/provisioning"

@@ -11,8 +11,10 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Table;
 use crate::registry::RegistryReader;
 
-/// Shows what the registry says about a package: its versions, what they need and run on,
-/// and which are yanked. A bundle's name shows the bundle.
+/// Show what the registry says about a package or bundle
+///
+/// Its versions, what they need and run on, and which are yanked; of a bundle, its
+/// sequences and members.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A package, or a bundle or channel

@@ -11,10 +11,10 @@ use crate::failure::{Exit, Failure, Outcome};
 /// Most bytes that are read for a token.
 const INPUT_BYTES_MAX: u64 = 8192;
 
-/// Reads a token from stdin, or asks for it without showing it, and stores it for the
-/// registry in `credentials.toml`, readable by you alone.
+/// Store a token for the registry
 ///
-/// The registry's operator makes tokens: `provisioning-registry token create --name ada
+/// The token is read from stdin, or asked for without showing it, and stored in
+/// `credentials.toml`, readable by you alone. The registry's operator makes tokens: `provisioning-registry token create --name ada
 /// --scope publish`. `PROVISIONING_TOKEN` is used instead of a stored token where it is set.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: provisioning login --registry https://example.org < token-file")]

@@ -6,7 +6,9 @@ use crate::context::Context;
 use crate::credentials::Credentials;
 use crate::failure::{Exit, Outcome};
 
-/// Forgets the token that `login` stored for the registry. The token itself stays valid
+/// Forget the token for the registry
+///
+/// The token itself stays valid
 /// until the registry's operator revokes it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}

@@ -6,7 +6,7 @@ use crate::commands::tree;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 
-/// Prints the manual page, or writes a page for every command into a folder.
+/// Print the manual page, or write a page for every command into a folder
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: provisioning man | man -l -")]
 pub(crate) struct Args {

@@ -19,11 +19,8 @@ pub(crate) use manifest_json::ManifestJson;
 /// What to do with an archive.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
-    /// Make the archive of a folder: the same files give the same digest anywhere
     Build(build::Args),
-    /// Check an archive and show what is in it, writing nothing
     Inspect(inspect::Args),
-    /// Check an archive and unpack it, all of it or nothing
     Unpack(unpack::Args),
 }
 

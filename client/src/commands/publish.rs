@@ -13,9 +13,9 @@ mod report;
 mod run;
 mod status;
 
-/// Publishes archives. Several become visible together, or none does.
+/// Publish archives, all or none
 ///
-/// Killed or cut off at any instant, the same command run again finishes the work. The same
+/// Several archives become visible together, or none does. Killed or cut off at any instant, the same command run again finishes the work. The same
 /// bytes published twice succeed; other bytes under a version that exists are refused.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -33,7 +33,6 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show where a publish session stands
     Status(status::Args),
 }
 

@@ -9,7 +9,7 @@ use crate::failure::{Exit, Outcome};
 use crate::output::Table;
 use crate::write_api::WriteClient;
 
-/// Finds packages by name, description or keyword.
+/// Find packages by name, description or keyword
 ///
 /// What is found is what the registry's search says, for people to look at; it is checked
 /// when something is installed.

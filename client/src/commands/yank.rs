@@ -8,7 +8,9 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::write_api::WriteClient;
 
-/// Hides a version from new solutions. Bundles, lockfiles and exact specs that pin it still
+/// Hide a version from new solutions
+///
+/// Bundles, lockfiles and exact specs that pin it still
 /// install it, with a warning that gives the reason.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: provisioning yank redis@1.1.0 --reason 'loses data on restart'")]
@@ -24,7 +26,7 @@ pub(crate) struct Args {
     replacement: Option<String>,
 }
 
-/// Lets a yanked version be chosen again.
+/// Let a yanked version be chosen again
 #[derive(Debug, clap::Args)]
 pub(crate) struct UnyankArgs {
     /// The version to bring back

@@ -11,7 +11,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) registry: Option<String>,
 
     /// Accept only a registry whose first root has this fingerprint
-    #[arg(long, global = true, value_name = "DIGEST")]
+    #[arg(long, global = true, value_name = "DIGEST", hide_short_help = true)]
     pub(crate) root_fingerprint: Option<String>,
 
     /// Folder to install under [default: `/usr/local` for root, else `~/.provisioning`]
@@ -31,11 +31,11 @@ pub(crate) struct GlobalArgs {
     pub(crate) verbose: u8,
 
     /// Colour the text: `auto`, `always` or `never`
-    #[arg(long, global = true, value_name = "WHEN")]
+    #[arg(long, global = true, value_name = "WHEN", hide_short_help = true)]
     pub(crate) color: Option<String>,
 
     /// Never use the network
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) offline: bool,
 
     /// Wait this long for another `provisioning` that changes the same prefix
@@ -43,7 +43,7 @@ pub(crate) struct GlobalArgs {
     pub(crate) lock_timeout: Option<String>,
 
     /// Configuration file to use instead of the user's
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", hide_short_help = true)]
     pub(crate) config: Option<String>,
 }
 

@@ -15,14 +15,32 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("bundles", &["compat", "registry-api", "package"]),
     ("sources", &["package"]),
     ("trust", &["package", "registry-api"]),
-    ("installers", &["bundles", "compat", "registry-api", "package"]),
+    (
+        "installers",
+        &["bundles", "compat", "registry-api", "package"],
+    ),
     (
         "registry-server",
-        &["bundles", "compat", "trust", "installers", "registry-api", "package"],
+        &[
+            "bundles",
+            "compat",
+            "trust",
+            "installers",
+            "registry-api",
+            "package",
+        ],
     ),
     (
         "client",
-        &["sources", "installers", "bundles", "compat", "trust", "registry-api", "package"],
+        &[
+            "sources",
+            "installers",
+            "bundles",
+            "compat",
+            "trust",
+            "registry-api",
+            "package",
+        ],
     ),
 ];
 
@@ -78,7 +96,10 @@ fn pure_crates_know_no_runtime_server_database_or_command_line() {
     let graph = dependencies_of_ours();
     for ours in PURE {
         for banned in ["tokio", "axum", "sqlx", "reqwest", "clap", "hyper"] {
-            assert!(!graph[ours].contains(banned), "`{ours}` must not use `{banned}`");
+            assert!(
+                !graph[ours].contains(banned),
+                "`{ours}` must not use `{banned}`"
+            );
         }
     }
 }

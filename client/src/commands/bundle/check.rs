@@ -9,8 +9,10 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::registry::RegistryReader;
 
-/// Checks that every member of a bundle exists, is neither yanked nor quarantined, runs on
-/// what the bundle promises, and that all fit together.
+/// Check that a bundle of `versions.toml` could be published
+///
+/// Every member must exist, be neither yanked nor quarantined and run on what the bundle
+/// promises, and all must fit together.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The bundle, as `versions.toml` names it

@@ -12,7 +12,7 @@ use crate::failure::{Exit, Outcome};
 use crate::output::Table;
 use crate::registry::RegistryReader;
 
-/// Lists published bundles and the channels that point at them.
+/// List published bundles, and the channels that point at them
 ///
 /// Found are the bundles that a channel points at or that the registry's `versions.toml`
 /// has a draft of.

@@ -10,7 +10,9 @@ use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::write_api::WriteClient;
 
-/// Publishes a bundle of `versions.toml` as its next sequence. The registry refuses one
+/// Publish a bundle of `versions.toml` as its next sequence
+///
+/// The registry refuses one
 /// that names something missing, yanked, quarantined or incompatible; an equal one again is
 /// no new sequence.
 #[derive(Debug, clap::Args)]

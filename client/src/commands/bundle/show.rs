@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Table;
 use crate::registry::RegistryReader;
 
-/// Shows a published bundle: its sequences, and the members of the newest.
+/// Show a published bundle: its sequences, and the members of the newest
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// A bundle or a channel

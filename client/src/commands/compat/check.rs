@@ -9,8 +9,9 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::registry::RegistryReader;
 
-/// Checks a `versions.toml`: its form, rows that contradict each other, and, where a
-/// registry is set, that every bundle member exists and fits.
+/// Check a `versions.toml`, and that the registry has what it names
+///
+/// Without a registry, its form is checked, and that no row contradicts another.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]

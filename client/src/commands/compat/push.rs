@@ -12,8 +12,9 @@ use crate::failure::{Exit, Outcome};
 use crate::registry::RegistryReader;
 use crate::write_api::WriteClient;
 
-/// Makes a `versions.toml` the matrix that everybody's solutions obey, and says what that
-/// changes. A registry whose matrix somebody else changed in the meantime refuses.
+/// Make a `versions.toml` the matrix that everybody's solutions obey
+///
+/// What that changes is printed. A registry whose matrix somebody else changed in the meantime refuses.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: provisioning compat push distribution/versions.toml")]
 pub(crate) struct Args {

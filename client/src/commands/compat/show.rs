@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::registry::RegistryReader;
 
-/// Prints the `versions.toml` that the registry serves.
+/// Print the `versions.toml` that the registry serves
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 

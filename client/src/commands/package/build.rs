@@ -17,8 +17,10 @@ use crate::failure::{Exit, Failure, Outcome};
 /// What the half-written archive's name begins with.
 const STAGED_PREFIX: &str = ".provisioning-build-";
 
-/// Makes the archive of a folder that has a `manifest.toml`: every file but `.git/` and what
-/// `[install] exclude` names, in a form that gives the same digest anywhere.
+/// Make the archive of a folder: the same files give the same digest anywhere
+///
+/// The folder has a `manifest.toml`. Everything in it is packed but `.git/` and what
+/// `[install] exclude` names.
 ///
 /// A version may come from `version.toml` and a requirement on the core from `Cargo.toml`;
 /// both are written into the archive's manifest. `SOURCE_DATE_EPOCH` sets the one time that

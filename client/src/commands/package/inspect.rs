@@ -9,8 +9,9 @@ use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::output::{Table, bytes};
 
-/// Checks an archive against every rule and shows its digest and entries. Nothing is
-/// written, and neither a manifest nor a special file name is needed.
+/// Check an archive and show what is in it, writing nothing
+///
+/// Neither a manifest nor a special file name is needed.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The archive

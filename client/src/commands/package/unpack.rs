@@ -8,8 +8,10 @@ use super::{ArchiveDocument, readable_manifest};
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 
-/// Unpacks an archive. It is read twice: the first time everything is checked and nothing
-/// written, so that an archive that breaks a rule leaves no trace.
+/// Check an archive and unpack it, all of it or nothing
+///
+/// It is read twice: the first time everything is checked and nothing written, so that an
+/// archive that breaks a rule leaves no trace.
 ///
 /// The folder may exist; nothing in it is overwritten. Neither a manifest nor a special file
 /// name is needed.

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::write_api::WriteClient;
 
-/// Shows where a publish session stands, why, and what can be done next.
+/// Show where a publish session stands, why, and what can be done next
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The session, as `publish` printed it

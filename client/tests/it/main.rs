@@ -1,0 +1,28 @@
+//! The command as people and scripts meet it: real processes, a real registry.
+//!
+//! A test file that is not named here does not run, which the last test notices.
+
+mod bundle;
+mod compat;
+mod config;
+mod folder;
+mod house;
+mod package;
+mod publish;
+mod registry_fixture;
+mod text;
+mod yank;
+
+#[test]
+fn every_file_in_this_folder_is_a_module_of_this_program() {
+    let here = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = std::fs::read_to_string(here.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(here).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let module = name.strip_suffix(".rs").unwrap_or(&name).to_owned();
+        assert!(
+            module == "main" || main.contains(&format!("mod {module};")),
+            "`{name}` is in no program"
+        );
+    }
+}

@@ -1,0 +1,173 @@
+//! Publishing: round trips, repetition, refusal, and being killed half-way.
+
+use std::time::Duration;
+
+use crate::registry_fixture::{Client, Registry, Sample};
+
+fn path(archive: &std::path::Path) -> &str {
+    archive.to_str().unwrap()
+}
+
+#[test]
+fn what_was_published_is_what_info_and_search_show() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    let sample = Sample::extension("mongodb", "1.2.0")
+        .key("core-version = \"^3.0\"")
+        .key("description = \"MongoDB replica sets\"");
+    let archive = client.build(&sample);
+    let published = client.json(&["publish", path(&archive)]);
+    assert_eq!(published["state"], "visible");
+    assert!(!published["session"].as_str().unwrap().is_empty());
+    let info = client.json(&["info", "mongodb"]);
+    assert_eq!(info["versions"][0]["version"], "1.2.0");
+    assert_eq!(info["versions"][0]["dependencies"]["core"]["req"], "^3.0");
+    let found = client.json(&["search", "mongo"]);
+    assert_eq!(found["packages"][0]["name"], "mongodb");
+    let status = client.json(&["publish", "status", published["session"].as_str().unwrap()]);
+    assert_eq!(status["state"], "visible");
+    let text = client.ok(&["info", "mongodb-taskserv"]);
+    assert!(text.contains("core ^3.0"), "{text}");
+    assert_eq!(
+        client.error(3, &["info", "mongo"])["code"],
+        "unknown-package"
+    );
+}
+
+#[test]
+fn the_same_bytes_again_succeed_and_other_bytes_are_refused_with_both_digests() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    let archive = client.build(&Sample::first_party("core", "3.1.0"));
+    let first = client.json(&["package", "inspect", path(&archive)]);
+    client.ok(&["publish", path(&archive)]);
+    assert_eq!(
+        client.json(&["publish", path(&archive)])["state"],
+        "visible"
+    );
+    let other = client.build(&Sample::first_party("core", "3.1.0").file("more", "other bytes"));
+    let second = client.json(&["package", "inspect", path(&other)]);
+    let error = client.error(1, &["publish", path(&other)]);
+    assert_eq!(error["code"], "version-exists");
+    for digest in [&first["digest"], &second["digest"]] {
+        let digest = digest.as_str().unwrap();
+        assert!(error.to_string().contains(digest), "{digest}: {error}");
+    }
+}
+
+#[test]
+fn several_archives_become_visible_together_or_not_at_all() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    client.publish(&Sample::extension("redis", "1.0.0"));
+    let good = client.build(&Sample::extension("azure", "2.0.0"));
+    let bad = client.build(&Sample::extension("redis", "1.0.0").file("more", "other bytes"));
+    client.error(1, &["publish", path(&good), path(&bad)]);
+    assert_eq!(
+        client.error(3, &["info", "azure"])["code"],
+        "unknown-package"
+    );
+    let fine = client.build(&Sample::extension("redis", "1.1.0"));
+    client.ok(&["publish", path(&good), path(&fine)]);
+    assert_eq!(
+        client.json(&["info", "azure"])["versions"][0]["version"],
+        "2.0.0"
+    );
+}
+
+#[test]
+fn declared_targets_are_waited_for_and_the_last_makes_the_version_visible() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    client.build(&Sample::first_party("platform", "2.5.0"));
+    let folder = "src/platform-2.5.0";
+    let archives = ["linux-x86_64", "linux-arm64"].map(|target| {
+        let built = client.json(&["package", "build", folder, "--target", target, "-o", "dist"]);
+        built["archive"].as_str().unwrap().to_owned()
+    });
+    let targets = ["--targets", "linux-x86_64,linux-arm64"];
+    let first = client.json(&["publish", &archives[0], targets[0], targets[1]]);
+    assert_eq!(first["state"], "uploading");
+    client.error(3, &["info", "platform"]);
+    let second = client.json(&["publish", &archives[1], targets[0], targets[1]]);
+    assert_eq!(second["state"], "visible");
+    let info = client.json(&["info", "platform"]);
+    assert_eq!(info["versions"][0]["archives"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn without_a_token_or_with_a_wrong_one_the_failure_says_what_to_do() {
+    let registry = Registry::start();
+    let client = Client::alone().with("PROVISIONING_REGISTRY", registry.url());
+    let archive = client.build(&Sample::first_party("core", "3.1.0"));
+    let error = client.error(1, &["publish", path(&archive)]);
+    assert_eq!(error["code"], "no-token");
+    assert!(error["hints"].to_string().contains("provisioning login"));
+    let client = client.with("PROVISIONING_TOKEN", "not-a-token");
+    let error = client.error(1, &["publish", path(&archive)]);
+    assert!(
+        error["hints"].to_string().contains("PROVISIONING_TOKEN"),
+        "{error}"
+    );
+    assert!(!error.to_string().contains("not-a-token"), "{error}");
+}
+
+#[test]
+fn a_folder_can_be_read_and_never_published_to() {
+    let registry = Registry::start();
+    let mirror = registry.mirror();
+    let client = Client::of(&registry).with(
+        "PROVISIONING_REGISTRY",
+        &format!("file://{}", mirror.path().display()),
+    );
+    let archive = client.build(&Sample::first_party("core", "3.1.0"));
+    assert_eq!(
+        client.error(1, &["publish", path(&archive)])["code"],
+        "read-only-registry"
+    );
+}
+
+#[test]
+fn a_publish_that_was_killed_anywhere_succeeds_when_it_is_run_again() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    let noise: String = (0..400_000_u64)
+        .map(|it| {
+            format!(
+                "{:016x}",
+                it.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)
+            )
+        })
+        .collect();
+    for (round, delay) in [5, 20, 60, 120, 250].into_iter().enumerate() {
+        let version = format!("1.0.{round}");
+        let archive = client.build(&Sample::extension("big", &version).file("noise", &noise));
+        let mut child = client
+            .command(&["publish", path(&archive)])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        let _ = child.kill();
+        let _ = child.wait();
+        assert_eq!(
+            client.json(&["publish", path(&archive)])["state"],
+            "visible",
+            "{version}"
+        );
+    }
+    let info = client.json(&["info", "big"]);
+    assert_eq!(info["versions"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn a_registry_that_is_killed_serves_all_that_it_acknowledged() {
+    let mut registry = Registry::start();
+    let client = Client::of(&registry);
+    client.publish(&Sample::extension("redis", "1.1.0"));
+    registry.crash_and_restart();
+    assert_eq!(
+        client.json(&["info", "redis"])["versions"][0]["version"],
+        "1.1.0"
+    );
+    client.publish(&Sample::extension("redis", "1.2.0"));
+}
