@@ -17,7 +17,7 @@ def main [
         if ($files | is-empty) { error make --unspanned { msg: $"no archive in `($folder)`" } }
         client publish ...$files
     }
-    if $all or $matrix { client compat push --file (versions-file) }
+    if $all or $matrix { client compat push (versions-file) }
     let bundles = if $all { open (versions-file) | get bundles | columns | sort } else { [$bundle] | compact }
     for name in $bundles {
         draft $name | ignore
