@@ -20,7 +20,7 @@
     }
 {% else %}
     usage() {
-        cat <<'END'
+        printf '%s\n' "\
 {% if core %}
 Installs the provisioning client, and with it the core.
 {% else %}
@@ -32,7 +32,7 @@ Options, each with its environment variable:
   --version VERSION   the core's version or requirement; else the newest
                       PROVISIONING_CORE_VERSION
 {% else %}
-  --bundle NAME       a bundle or channel instead of `stable`
+  --bundle NAME       a bundle or channel instead of stable
                       PROVISIONING_BUNDLE
 {% endif %}
   --prefix DIR        where to; else /usr/local for root, and ~/.provisioning for others
@@ -53,8 +53,7 @@ Options, each with its environment variable:
                       PROVISIONING_YES=1
   -q, --quiet         print errors only, and ask nothing
                       PROVISIONING_QUIET=1
-  -h, --help          this text
-END
+  -h, --help          this text"
     }
 
     embedded() {
@@ -465,6 +464,18 @@ END
         fi
     }
 
+    # For loops over lists with one item on each line. (No here-documents: ksh93 never ends when its
+    # script is cut just after the first line of one.)
+    split_lines() {
+        set -f
+        IFS=$newline
+    }
+
+    split_words() {
+        set +f
+        unset IFS
+    }
+
     # The profiles that the user's shell reads, one on each line, and the line that they need.
     find_profiles() {
         bin=$(quoted "$prefix/bin")
@@ -505,7 +516,8 @@ END
             say "$prefix/bin is not in PATH. To add it for this shell: export PATH=$bin:\"\$PATH\""
             return 0
         fi
-        while IFS= read -r profile; do
+        split_lines
+        for profile in $profiles; do
             if [ -f "$profile" ] && grep -qF "$line" "$profile"; then
                 continue
             fi
@@ -513,9 +525,8 @@ END
                 fail "cannot write to $profile" "add this line to your shell's profile: $line"
             fi
             say "Added $prefix/bin to PATH in $profile; new shells have it."
-        done <<END
-$profiles
-END
+        done
+        split_words
     }
 
     # Consent is asked for on the terminal; where there is none, the answer is no.
@@ -570,11 +581,11 @@ END
         done
         if [ -n "${HOME:-}" ]; then
             find_profiles
-            while IFS= read -r profile; do
+            split_lines
+            for profile in $profiles; do
                 forget_path "$profile"
-            done <<END
-$profiles
-END
+            done
+            split_words
         fi
         say "Removed provisioning from $prefix."
         [ ! -d "$prefix/etc/provisioning" ] || say "Your configuration stays: $prefix/etc/provisioning"
@@ -604,11 +615,10 @@ END
         [ -z "$link" ] || rm -f "$link"
         [ -z "$staging" ] || rm -rf "$staging"
         if [ "$placed" = no ]; then
-            while IFS= read -r folder; do
-                [ -z "$folder" ] || rmdir "$folder" 2>/dev/null || :
-            done <<END
-$created
-END
+            split_lines
+            for folder in $created; do
+                rmdir "$folder" 2>/dev/null || :
+            done
         fi
         exit "$code"
     }

@@ -23,8 +23,7 @@ fn every_shell_installs_the_client_and_the_bundle() {
         let prefix = machine.prefix.display();
         let url = &registry.context.base_url;
         let fingerprint = format!("sha256:{}", registry.context.root_fingerprint.hex());
-        let global =
-            format!("--registry {url} --root-fingerprint {fingerprint} --prefix {prefix}");
+        let global = format!("--registry {url} --root-fingerprint {fingerprint} --prefix {prefix}");
         assert_eq!(
             machine.calls(),
             [

@@ -76,7 +76,10 @@ impl Machine {
         let mut command = self.command(shell);
         if shell.name == "posh" {
             fs::write(&self.script, script).unwrap();
-            command.arg(&self.script).args(arguments).stdin(Stdio::null());
+            command
+                .arg(&self.script)
+                .args(arguments)
+                .stdin(Stdio::null());
             return command.spawn().unwrap();
         }
         command.arg("-s").arg("--").args(arguments);
