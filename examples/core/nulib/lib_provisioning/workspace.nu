@@ -73,11 +73,18 @@ def open-workspace [folder: path]: nothing -> record {
 }
 
 def default-workspace []: nothing -> path {
-    let state = $env.XDG_STATE_HOME? | default ($nu.home-path? | default $env.HOME | path join .local state)
-    let folder = $state | path join provisioning workspace
+    let folder = state-home | path join provisioning workspace
     if not ($folder | path join $MARK | path exists) {
         "[workspace]\nname = \"default\"\n" | save-whole ($folder | path join $MARK)
         print --stderr $"note: no workspace here; using ($folder)"
     }
     $folder
+}
+
+def state-home []: nothing -> path {
+    let state = $env.XDG_STATE_HOME? | default ""
+    if $state != "" { return $state }
+    let home = $env.HOME? | default ""
+    if $home == "" { fail "there is no workspace here and no HOME to make one in" --hint "--workspace DIR" }
+    $home | path join .local state
 }
