@@ -40,7 +40,7 @@ pub use extension_type::{ExtensionType, UnknownExtensionType};
 pub use kind::{Kind, UnknownKind};
 pub use manifest::{
     InstallSection, MANIFEST_BYTES_MAX, Manifest, ManifestDependency, ManifestErrors, ManifestNote,
-    ParsedManifest, SourceFacts, TestSection, complete_manifest,
+    ParsedManifest, SourceFacts, TestSection, check_install, complete_manifest,
 };
 pub use name::{CHANNELS, InvalidName, NAME_CHARS_MAX, PackageName};
 pub use semver::{Version, VersionReq};

@@ -6,6 +6,7 @@
 //! run at install time: there are no scripts, and [`TestSection`] belongs to `bundle test`.
 
 mod complete;
+mod files;
 mod notes;
 mod read;
 mod section;
@@ -20,6 +21,7 @@ use crate::kind::Kind;
 use crate::name::PackageName;
 
 pub use complete::complete_manifest;
+pub use files::check_install;
 
 /// Longest manifest that is read, in bytes.
 pub const MANIFEST_BYTES_MAX: usize = 1024 * 1024;

@@ -30,7 +30,9 @@ impl<'h> RawHeader<'h> {
         };
         // Some readers take GNU's reserved bytes for POSIX's prefix field and would unpack
         // the entry elsewhere.
-        if dialect == Dialect::Gnu && bytes[345..500].iter().any(|it| *it != 0) {
+        // A sparse map uses them too; it is refused as such.
+        let is_in_use = bytes[345..500].iter().any(|it| *it != 0);
+        if dialect == Dialect::Gnu && is_in_use && bytes[156] != b'S' {
             return Err(invalid("reserved bytes of the header are in use"));
         }
         Ok(Self { bytes, dialect })

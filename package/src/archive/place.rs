@@ -134,7 +134,9 @@ impl Prepared {
         match &self.destination {
             Destination::Nothing(to) => {
                 rename_new(&CWD, stage.root(), &CWD, to, to)?;
-                sync_folder(parent_of(to))?;
+                for made in self.made.iter().chain([to]) {
+                    sync_folder(parent_of(made))?;
+                }
             }
             Destination::Folder(to) => {
                 let mut merge = Merge {

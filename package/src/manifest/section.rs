@@ -80,10 +80,13 @@ impl<'t> Section<'t> {
             value: key.get_ref().to_string(),
             span: key.span(),
         };
-        table
+        let mut entries: Vec<_> = table
             .iter()
             .map(|(key, value)| (located(key), value))
-            .collect()
+            .collect();
+        // The table is sorted by key; a problem belongs to the later line.
+        entries.sort_by_key(|(key, _)| key.span.start);
+        entries
     }
 
     /// A one-line text.

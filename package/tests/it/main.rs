@@ -2,4 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod build;
+mod hostile;
+mod manifest;
+mod odd;
+mod place;
+mod random;
+mod real;
 mod roundtrip;
