@@ -19,6 +19,9 @@ use crate::durable::sync_folder;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Bar, Progress};
 
+#[cfg(test)]
+mod tests;
+
 /// How many archives are fetched at a time.
 const FETCHES_MAX: usize = 4;
 /// How often a transfer that broke off is taken up again.

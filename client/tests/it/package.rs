@@ -137,7 +137,7 @@ fn an_unpacked_archive_is_what_was_packed_modes_included() {
         "[package]\nkind = \"core\"\nname = \"core\"\nversion = \"1.0.0\"\n",
     );
     let program = client.write("t/bin/run", "#!/bin/sh\n");
-    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::os::unix::fs::symlink("run", client.home().join("t/bin/alias")).unwrap();
     std::fs::create_dir(client.home().join("t/empty")).unwrap();
     for format in ["tar.zst", "tar.gz"] {
