@@ -39,13 +39,29 @@ export def with-scratch-prefix [action: closure]: nothing -> nothing {
     rm --recursive --force $prefix
 }
 
+# Every draft of versions.toml with its name. `[bundles.stable-3.2]` is written without quotes, so TOML reads a table
+# `2` inside a table `stable-3`; the name is put together again.
+export def drafts []: nothing -> table<name: string, draft: record> {
+    mut found = []
+    mut open_tables = open (versions-file) | get --optional bundles | default {} | transpose name draft
+    while ($open_tables | is-not-empty) {
+        let complete = $open_tables | where {|it| $it.draft.core? != null or $it.draft.name? != null }
+        $found ++= $complete
+        let names = $complete | get name
+        $open_tables = $open_tables | where name not-in $names | each {|it|
+            $it.draft | transpose name draft | update name {|part| $"($it.name).($part.name)" }
+        } | flatten
+    }
+    $found | sort-by name
+}
+
 # The draft of a bundle.
 export def draft [name: string]: nothing -> record {
-    let drafts = open (versions-file) | get --optional bundles | default {}
-    if $name not-in ($drafts | columns) {
-        error make --unspanned { msg: $"no bundle `($name)` in versions.toml; there are ($drafts | columns | str join ', ')" }
+    let all = drafts
+    if $name not-in ($all | get name) {
+        error make --unspanned { msg: $"no bundle `($name)` in versions.toml; there are ($all | get name | str join ', ')" }
     }
-    $drafts | get $name
+    $all | where name == $name | get 0.draft
 }
 
 # The members of a draft as specs: `core@3.2.1`, …

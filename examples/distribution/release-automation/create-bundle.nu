@@ -1,7 +1,7 @@
 #!/usr/bin/env nu
 # Writes the draft of a bundle into versions.toml.
 
-use automation.nu versions-file
+use automation.nu [drafts versions-file]
 
 def main [
     name: string                # stable-3.3
@@ -12,7 +12,7 @@ def main [
     --lts-until: string         # the day until which it is supported
 ] {
     let file = versions-file
-    if $name in (open $file | get --optional bundles | default {} | columns) {
+    if $name in (drafts | get name) {
         error make --unspanned { msg: $"versions.toml has a bundle `($name)` already; edit it there" }
     }
     if $name !~ '^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$' { error make --unspanned { msg: $"`($name)` is no bundle name" } }

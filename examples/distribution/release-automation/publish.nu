@@ -3,7 +3,7 @@
 #
 # The registry and the token come from $PROVISIONING_REGISTRY and $PROVISIONING_TOKEN.
 
-use automation.nu [client draft versions-file]
+use automation.nu [client draft drafts versions-file]
 
 def main [
     folder: path = dist     # the archives
@@ -18,7 +18,7 @@ def main [
         client publish ...$files
     }
     if $all or $matrix { client compat push (versions-file) }
-    let bundles = if $all { open (versions-file) | get bundles | columns | sort } else { [$bundle] | compact }
+    let bundles = if $all { drafts | get name } else { [$bundle] | compact }
     for name in $bundles {
         draft $name | ignore
         client bundle publish $name --file (versions-file)

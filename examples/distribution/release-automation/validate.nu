@@ -2,12 +2,12 @@
 # Checks everything that can be checked without a registry: scripts parse, versions are versions, drafts name releases,
 # and every release has a source with a manifest.
 
-use automation.nu [distribution-root draft-specs repositories versions-file]
+use automation.nu [distribution-root draft-specs drafts repositories]
 
 const VERSION = '^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?$'
 
 def main [] {
-    let problems = (scripts) ++ (releases) ++ (drafts)
+    let problems = (scripts) ++ (releases) ++ (members)
     for problem in $problems { print --stderr $"error: ($problem)" }
     if ($problems | is-not-empty) { exit 1 }
     print "scripts, releases and drafts are right"
@@ -30,12 +30,12 @@ def releases []: nothing -> list<string> {
     $numbers ++ $sources ++ $twice
 }
 
-def drafts []: nothing -> list<string> {
+def members []: nothing -> list<string> {
     let known = all-releases | each {|it| $"($it.package)@($it.version)" }
     mut problems = []
-    for draft in (open (versions-file) | get bundles | transpose name members) {
-        let unknown = draft-specs $draft.members | where {|spec| $spec not-in $known }
-        $problems ++= ($unknown | each {|spec| $"bundle ($draft.name) names ($spec), which is no release" })
+    for bundle in (drafts) {
+        let unknown = draft-specs $bundle.draft | where {|spec| $spec not-in $known }
+        $problems ++= ($unknown | each {|spec| $"bundle ($bundle.name) names ($spec), which is no release" })
     }
     $problems
 }

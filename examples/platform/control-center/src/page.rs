@@ -58,7 +58,7 @@ pub fn trouble(cause: &str) -> String {
 fn frame(title: &str, body: &str) -> String {
     format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <meta http-equiv=\"refresh\" content=\"5\"><title>{title}</title><style>{STYLE}</style><main>{body}</main></html>"
+         <title>{title}</title><style>{STYLE}</style><main>{body}</main></html>"
     )
 }
 
