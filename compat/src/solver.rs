@@ -101,3 +101,6 @@ pub(crate) fn search(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use super::universe::{Demand, PackageId, Reason, Universe};
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Proof {
     pub(crate) facts: Vec<Fact>,
-    /// The versions of each package that the request alone would allow.
+    /// The versions of each package that the request allows, as far as it takes part.
     pub(crate) asked: BTreeMap<PackageId, Numbers>,
 }
 
@@ -34,34 +34,34 @@ pub(crate) struct Fact {
 }
 
 type Tree = DerivationTree<Node, Numbers, String>;
+/// Who requires at which numbers, and which numbers of what.
+type Leaf = (Node, Numbers, Node, Numbers);
 type Key = (Option<PackageId>, PackageId, Reason, bool);
 
 /// Takes the tree apart.
 pub(crate) fn flatten(universe: &Universe<'_>, tree: Tree) -> Proof {
-    let mut proof = Proof {
-        facts: Vec::new(),
-        asked: asked(universe),
-    };
     let mut facts: BTreeMap<Key, Fact> = BTreeMap::new();
+    // Many incompatibilities rest on one requirement: each is looked up once.
     let mut seen = HashSet::new();
-    for (node, numbers, target, set) in leaves(tree) {
-        // Many incompatibilities rest on one requirement: each is looked up once.
-        if seen.insert((node, numbers.clone(), target, set.clone())) {
-            collect(
-                universe,
-                &proof.asked,
-                (node, &numbers),
-                (target, &set),
-                &mut facts,
-            );
-        }
+    let mut leaves = leaves(tree);
+    leaves.retain(|it| seen.insert(it.clone()));
+    let (of_request, of_packages): (Vec<_>, Vec<_>) =
+        leaves.into_iter().partition(|it| it.0 == Node::Root);
+    for leaf in of_request {
+        collect(universe, &BTreeMap::new(), &leaf, &mut facts);
     }
-    proof.facts = in_reading_order(facts);
-    proof
+    let asked = asked(&facts);
+    for leaf in of_packages {
+        collect(universe, &asked, &leaf, &mut facts);
+    }
+    Proof {
+        facts: in_reading_order(facts),
+        asked,
+    }
 }
 
 /// The dependencies at the tree's ends. Every other end says what its name says already.
-fn leaves(tree: Tree) -> Vec<(Node, Numbers, Node, Numbers)> {
+fn leaves(tree: Tree) -> Vec<Leaf> {
     let mut found = Vec::new();
     let mut open = vec![Arc::new(tree)];
     while let Some(tree) = open.pop() {
@@ -85,10 +85,11 @@ fn leaves(tree: Tree) -> Vec<(Node, Numbers, Node, Numbers)> {
     found
 }
 
-/// What the request alone allows of each package that it names.
-fn asked(universe: &Universe<'_>) -> BTreeMap<PackageId, Numbers> {
+/// What the part of the request that is in the proof allows of each package.
+fn asked(of_request: &BTreeMap<Key, Fact>) -> BTreeMap<PackageId, Numbers> {
     let mut asked: BTreeMap<PackageId, Numbers> = BTreeMap::new();
-    for demand in universe.demands_of_request() {
+    for fact in of_request.values() {
+        let demand = &fact.demand;
         let entry = asked.entry(demand.target).or_insert_with(Numbers::full);
         *entry = entry.intersection(&demand.set);
     }
@@ -98,11 +99,10 @@ fn asked(universe: &Universe<'_>) -> BTreeMap<PackageId, Numbers> {
 fn collect(
     universe: &Universe<'_>,
     asked: &BTreeMap<PackageId, Numbers>,
-    (node, numbers): (Node, &Numbers),
-    (target, set): (Node, &Numbers),
+    (node, numbers, target, set): &Leaf,
     facts: &mut BTreeMap<Key, Fact>,
 ) {
-    let (owner, places): (_, Vec<usize>) = match node {
+    let (owner, places): (_, Vec<usize>) = match *node {
         Node::Guard(_) => return,
         Node::Root => (None, vec![0]),
         Node::Package(id) => {
@@ -120,7 +120,7 @@ fn collect(
             Some(id) => universe.demands(id, place),
         };
         for demand in demands {
-            if !is_same(universe, owner, &demand, (target, set)) {
+            if !is_same(universe, owner, &demand, (*target, set)) {
                 continue;
             }
             let key = (owner, demand.target, demand.reason.clone(), demand.brings);

@@ -11,7 +11,7 @@ use super::Picks;
 use super::universe::{Universe, Unusable, View};
 use crate::fit::misfits_with;
 use crate::no_solution::owner_phrase;
-use crate::request::Hold;
+use crate::request::{Hold, Owner, Wanted};
 use crate::solution::{Chosen, Move, Solution, Warning};
 
 type Picked<'a> = BTreeMap<PackageName, (Rc<View<'a>>, &'a IndexVersion)>;
@@ -123,6 +123,13 @@ fn moved(universe: &Universe<'_>, picked: &Picked<'_>) -> Vec<Move> {
         .iter()
         .filter_map(|(name, from)| {
             let (view, to) = picked.get(name)?;
+            let is_asked = |it: &&Wanted| {
+                let named = matches!(it.owner, Owner::You { .. } | Owner::Bundle { .. });
+                named && it.name == *name && !universe.selects(&it.selector, from)
+            };
+            if request.wanted.iter().find(is_asked).is_some() {
+                return None;
+            }
             (to.version != *from).then(|| Move {
                 name: name.clone(),
                 from: from.clone(),

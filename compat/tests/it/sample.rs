@@ -5,28 +5,7 @@ use provisioning_package::{BundleName, Selector, Version};
 
 use crate::shelf::{Item, Shelf, asking, name, text_of};
 
-pub(crate) const SAMPLE: &str = r#"[compatibility.core]
-"3.2.1" = { platform = "^2.5", extensions = "^1.0", workspace = "^1.0" }
-"3.2.0" = { platform = "^2.4", extensions = "^1.0", workspace = "^1.0" }
-"3.1.0" = { platform = "^2.3", extensions = "^0.9", workspace = "^1.0" }
-[compatibility.platform]
-"2.5.3" = { core = "^3.2", min-core = "3.2.0" }
-"2.5.0" = { core = "^3.1", min-core = "3.1.0" }
-[bundles.stable-3.2]
-name = "Stable 3.2 Bundle"
-release-date = "2025-10-15"
-core = "3.2.1"
-platform = "2.5.3"
-extensions = ["mongodb@1.2.0", "redis@1.1.0", "azure@2.0.0"]
-workspace = "1.4.0"
-[bundles.lts-3.1]
-name = "LTS 3.1 Bundle"
-release-date = "2025-09-01"
-lts-until = "2026-09-01"
-core = "3.1.5"
-platform = "2.4.8"
-workspace = "1.3.0"
-"#;
+pub(crate) const SAMPLE: &str = include_str!("../sample/versions.toml");
 
 pub(crate) fn matrix() -> Matrix {
     VersionsToml::parse(SAMPLE, None).unwrap().matrix
@@ -100,7 +79,10 @@ fn platform_on_an_old_core_is_the_newest_whose_row_fits() {
 #[test]
 fn an_unlisted_platform_installs_with_a_warning() {
     let request = on_top_of(&["core@3.1.0"], &["core 3.1.0"], &["platform@2.4.0"]);
-    insta::assert_snapshot!(solved(&request), @"");
+    insta::assert_snapshot!(solved(&request), @r"
+    core 3.1.0, platform 2.4.0
+    warning: platform 2.4.0 is unlisted: the compatibility matrix has no row for it, so nothing was said about what goes with it
+    ");
 }
 
 #[test]
@@ -122,7 +104,10 @@ fn the_stable_bundle_solves_to_its_members() {
 #[test]
 fn the_lts_bundle_solves_with_one_line_about_its_unlisted_members() {
     let request = bundle(&["core@3.1.5", "platform@2.4.8", "workspace@1.3.0"]);
-    insta::assert_snapshot!(solved(&request), @"");
+    insta::assert_snapshot!(solved(&request), @r"
+    core 3.1.5, platform 2.4.8, workspace 1.3.0
+    warning: core 3.1.5, platform 2.4.8 are unlisted: the compatibility matrix has no row for them, so nothing was said about what goes with them
+    ");
 }
 
 #[test]
@@ -132,10 +117,17 @@ fn a_row_alone_brings_no_package_in() {
 
 #[test]
 fn extensions_are_bound_by_their_api_and_not_by_their_version() {
-    insta::assert_snapshot!(solved(&asking(&["azure"])), @"");
+    insta::assert_snapshot!(solved(&asking(&["azure"])), @"azure 2.0.0, core 3.2.1");
     let request = on_top_of(&["core@3.1.0"], &["core 3.1.0"], &["mongodb"]);
     let refusal = solve(&request, &matrix(), &shelf().index()).unwrap_err();
-    insta::assert_snapshot!(refusal, @"");
+    insta::assert_snapshot!(refusal, @r"
+    no solution for `mongodb`: these cannot all hold
+      - you asked for `core@3.1.0` earlier
+      - you asked for `mongodb`
+      - the matrix lets core 3.1.0 go only with extensions of API `^0.9` (versions.toml line 4), and mongodb 1.2.0 is written for API 1.0.0
+    help: it would fit with core 3.2.1: `provisioning install mongodb core@3.2.1`
+    nothing was changed
+    ");
 }
 
 #[test]
@@ -145,7 +137,10 @@ fn an_installed_package_moves_only_where_it_must_and_says_why() {
         &["core 3.1.0", "platform 2.5.0"],
         &["platform@2.5.3"],
     );
-    insta::assert_snapshot!(solved(&request), @"");
+    insta::assert_snapshot!(solved(&request), @r"
+    core 3.2.1, platform 2.5.3
+    moved: core moves from 3.1.0 to 3.2.1: the matrix row of platform 2.5.3 (line 6) wants core `^3.2`, not 3.1.0
+    ");
 }
 
 #[test]
@@ -153,7 +148,14 @@ fn strict_refuses_what_is_unlisted() {
     let mut request = asking(&["platform@2.4.0"]);
     request.strict = true;
     let refusal = solve(&request, &matrix(), &shelf().index()).unwrap_err();
-    insta::assert_snapshot!(refusal, @"");
+    insta::assert_snapshot!(refusal, @r"
+    no solution for `platform@2.4.0`: a version that would do cannot be taken
+      - you asked for `platform@2.4.0`
+      - platform 2.4.0 would do but is unlisted: the matrix has no row for it, and `--strict` was given
+    help: without `--strict` an unlisted version is taken with a warning
+    help: platform 2.5.3 would fit: `provisioning install platform@2.5.3`
+    nothing was changed
+    ");
 }
 
 #[test]

@@ -94,6 +94,22 @@ impl Shelf {
         shelf
     }
 
+    /// As [`Self::of`], for many packages of one version each.
+    pub(crate) fn of_new(items: impl IntoIterator<Item = Item>) -> Self {
+        let mut shelf = Self::default();
+        for item in items {
+            shelf.push_new(item);
+        }
+        shelf
+    }
+
+    /// Adds a version of a package that is not there yet, without looking.
+    pub(crate) fn push_new(&mut self, item: Item) {
+        let mut entry = IndexEntry::new(item.name);
+        entry.versions.push(item.version);
+        self.entries.push(entry);
+    }
+
     /// Versions without requirements: `a 1.0.0, a 2.0.0`.
     pub(crate) fn plain(text: &str) -> Self {
         Self::of(text.split(", ").map(Item::of))
@@ -124,12 +140,12 @@ impl Shelf {
 
     /// The same packages and versions, stored the other way round.
     pub(crate) fn reversed(&self) -> Self {
-        let mut shelf = self.clone();
-        shelf.entries.reverse();
-        for entry in &mut shelf.entries {
+        let mut turned = self.clone();
+        turned.entries.reverse();
+        for entry in &mut turned.entries {
             entry.versions.reverse();
         }
-        shelf
+        turned
     }
 
     pub(crate) fn index(&self) -> MemoryIndex {
