@@ -100,6 +100,12 @@ impl Script {
 /// The text has no line break at its end: the last byte closes the block that makes the one
 /// call, so that a download that was cut off anywhere, even by one byte, runs nothing.
 pub fn render(script: Script, context: &ScriptContext) -> String {
+    expand(script.template(), description(script, context))
+        .trim_end()
+        .to_owned()
+}
+
+fn expand(template: &str, description: Value) -> String {
     let mut environment = Environment::new();
     environment.set_syntax(
         SyntaxConfig::builder()
@@ -113,10 +119,8 @@ pub fn render(script: Script, context: &ScriptContext) -> String {
     environment.add_filter("ps", |text: &str| literal::powershell(text));
     environment.add_filter("nu", |text: &str| literal::nushell(text));
     environment
-        .render_str(script.template(), description(script, context))
+        .render_str(template, description)
         .expect("the templates are part of this program, and tests render each of them")
-        .trim_end()
-        .to_owned()
 }
 
 fn description(script: Script, context: &ScriptContext) -> Value {

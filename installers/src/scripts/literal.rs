@@ -32,7 +32,7 @@ pub(super) fn nushell(text: &str) -> String {
         match character {
             '"' | '\\' => literal.extend(['\\', character]),
             ' '..='~' => literal.push(character),
-            other => literal.push_str(&format!("\\u{{{:x}}}", u32::from(other))),
+            other => literal.extend(other.escape_unicode()),
         }
     }
     literal.push('"');

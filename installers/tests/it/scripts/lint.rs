@@ -1,4 +1,4 @@
-//! The shell scripts as ShellCheck and shfmt see them.
+//! The shell scripts as `ShellCheck` and `shfmt` see them.
 
 use std::io::Write as _;
 use std::path::Path;

@@ -53,7 +53,7 @@ impl Machine {
 
     /// Lets the script find nothing but the programs in `folder`.
     pub(super) fn only_programs_of(&mut self, folder: &Path) {
-        self.path = folder.as_os_str().to_owned();
+        self.path = folder.into();
     }
 
     /// Puts `folder` before everything else in PATH.
