@@ -84,7 +84,11 @@ impl Db {
         MIGRATIONS.run(&pool).await?;
         // A deferred SQLite transaction that reads and then writes fails at once when
         // another writer came between; an immediate one waits its turn.
-        let begin = if is_sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" };
+        let begin = if is_sqlite {
+            "BEGIN IMMEDIATE"
+        } else {
+            "BEGIN"
+        };
         Ok(Self { pool, begin })
     }
 

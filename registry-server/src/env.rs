@@ -9,7 +9,7 @@ pub(crate) struct Environment {
     pub(crate) clock: Clock,
     /// `AWS_…`, for storage in buckets.
     pub(crate) storage_options: Vec<(String, String)>,
-    /// What is logged: `info`, `debug`, `provisioning_registry_server=debug`.
+    /// What is logged: `warn`, `provisioning_registry_server=debug`.
     pub(crate) log: String,
 }
 
@@ -25,6 +25,7 @@ pub(crate) fn read() -> Environment {
             .filter(|(key, _)| key.starts_with("AWS_"))
             .map(|(key, value)| (key.to_ascii_lowercase(), value))
             .collect(),
-        log: std::env::var("PROVISIONING_REGISTRY_LOG").unwrap_or_else(|_| "info".to_owned()),
+        log: std::env::var("PROVISIONING_REGISTRY_LOG")
+            .unwrap_or_else(|_| "warn,provisioning_registry_server=info".to_owned()),
     }
 }

@@ -97,8 +97,14 @@ async fn add(
         .map(|(target, digest)| format!("{target} {}", digest.prefixed()))
         .collect();
     let subject = format!("{name}@{}", new.version);
-    tx.audit(now, principal.name(), "publish", &subject, &digests.join(", "))
-        .await?;
+    tx.audit(
+        now,
+        principal.name(),
+        "publish",
+        &subject,
+        &digests.join(", "),
+    )
+    .await?;
     tx.add_job(&Subject::Package(name.clone()).text()).await?;
     Ok(())
 }

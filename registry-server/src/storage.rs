@@ -198,7 +198,9 @@ impl Storage {
 }
 
 fn rename_durably(from: &FilePath, to: &FilePath) -> io::Result<()> {
-    let parent = to.parent().expect("a path below the storage's folder has one");
+    let parent = to
+        .parent()
+        .expect("a path below the storage's folder has one");
     if !parent.is_dir() {
         std::fs::create_dir_all(parent)?;
         let mut above = parent.parent();

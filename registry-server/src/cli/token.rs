@@ -73,7 +73,10 @@ fn expiry(text: &str, now: Timestamp) -> anyhow::Result<Timestamp> {
     };
     anyhow::ensure!(end > now, "`{text}` is not in the future");
     anyhow::ensure!(
-        end < now.to_zoned(TimeZone::UTC).checked_add(100.years())?.timestamp(),
+        end < now
+            .to_zoned(TimeZone::UTC)
+            .checked_add(100.years())?
+            .timestamp(),
         "`{text}` is more than a hundred years away"
     );
     Ok(end)

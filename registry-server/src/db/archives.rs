@@ -54,7 +54,9 @@ impl Db {
     }
 }
 
-fn read((digest, size, unpacked, entries, format, manifest): Columns) -> Result<ArchiveRow, DbError> {
+fn read(
+    (digest, size, unpacked, entries, format, manifest): Columns,
+) -> Result<ArchiveRow, DbError> {
     Ok(ArchiveRow {
         digest: super::digest(&digest)?,
         size: unsigned(size)?,

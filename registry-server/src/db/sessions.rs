@@ -65,10 +65,7 @@ impl Db {
     }
 
     /// Sessions of one shape that still wait for archives, newest first.
-    pub(crate) async fn uploading_sessions(
-        &self,
-        shape: &str,
-    ) -> Result<Vec<SessionRow>, DbError> {
+    pub(crate) async fn uploading_sessions(&self, shape: &str) -> Result<Vec<SessionRow>, DbError> {
         let rows: Vec<Columns> = sqlx::query_as(
             "SELECT id, token, shape, state, reasons, declared, since, serial FROM sessions \
              WHERE shape = $1 AND state = $2 ORDER BY since DESC, id LIMIT 16",

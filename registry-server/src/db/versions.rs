@@ -225,10 +225,7 @@ impl Db {
     }
 }
 
-fn read_version(
-    row: VersionColumns,
-    archives: Vec<IndexArchive>,
-) -> Result<IndexVersion, DbError> {
+fn read_version(row: VersionColumns, archives: Vec<IndexArchive>) -> Result<IndexVersion, DbError> {
     let (version, published_at, api, dependencies, yanked_at, reason, replacement) = row;
     let yanked = match yanked_at {
         None => None,

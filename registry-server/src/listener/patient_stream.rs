@@ -99,13 +99,13 @@ mod tests {
     use super::*;
     use tokio::io::AsyncWriteExt as _;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_client_that_takes_no_bytes_is_cut_off() {
         let (ours, _theirs) = tokio::io::duplex(16);
-        let mut stream = PatientStream::new(ours, Duration::from_secs(60));
+        let mut stream = PatientStream::new(ours, Duration::from_millis(200));
         let started = Instant::now();
         let error = stream.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert_eq!(started.elapsed().as_secs(), 60);
+        assert!(started.elapsed() >= Duration::from_millis(200));
     }
 }

@@ -127,8 +127,8 @@ pub(crate) fn newest(versions: &[IndexVersion]) -> Option<&IndexVersion> {
 }
 
 fn json(path: String, value: &impl Serialize) -> Rendered {
-    let mut bytes = serde_json::to_vec(value)
-        .expect("our shapes have string keys and no failing serialisers");
+    let mut bytes =
+        serde_json::to_vec(value).expect("our shapes have string keys and no failing serialisers");
     bytes.push(b'\n');
     Rendered {
         path,

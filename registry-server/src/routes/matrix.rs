@@ -92,8 +92,14 @@ async fn commit(
     }
     let serial = tx.serial();
     insert_matrix(tx.connection(), serial, &asked.text, now).await?;
-    tx.audit(now, principal.name(), "push-matrix", "matrix", &new.prefixed())
-        .await?;
+    tx.audit(
+        now,
+        principal.name(),
+        "push-matrix",
+        "matrix",
+        &new.prefixed(),
+    )
+    .await?;
     tx.add_job(&Subject::Matrix.text()).await?;
     Ok((new, tx.commit().await?))
 }

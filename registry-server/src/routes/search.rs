@@ -29,8 +29,7 @@ pub(crate) async fn search(
     State(app): State<App>,
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<SearchResults>, ServerError> {
-    let Query(asked) =
-        asked.map_err(|error| Refusal::new(Code::BadRequest, error.body_text()))?;
+    let Query(asked) = asked.map_err(|error| Refusal::new(Code::BadRequest, error.body_text()))?;
     let limit = asked.limit.unwrap_or(RESULTS_DEFAULT).min(RESULTS_MAX);
     let found = app.db.search(asked.q.trim(), asked.kind, limit).await?;
     let mut packages = Vec::with_capacity(found.len());

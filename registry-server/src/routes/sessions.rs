@@ -157,9 +157,7 @@ pub(crate) async fn status(app: &App, row: SessionRow) -> Result<SessionStatus, 
         SessionState::Refused => {
             next.push("correct the package and publish it again".to_owned());
         }
-        SessionState::AwaitingSignature
-        | SessionState::AwaitingReview
-        | SessionState::Visible => {}
+        SessionState::AwaitingSignature | SessionState::AwaitingReview | SessionState::Visible => {}
     }
     Ok(SessionStatus {
         session: row.id,
@@ -246,11 +244,7 @@ async fn arrived(
     Ok(arrived)
 }
 
-async fn commit(
-    app: &App,
-    principal: &Principal,
-    row: &SessionRow,
-) -> Result<u64, ServerError> {
+async fn commit(app: &App, principal: &Principal, row: &SessionRow) -> Result<u64, ServerError> {
     let arrived = arrived(app, &row.declared).await?;
     let outcome = publish::commit(app, principal, row, &arrived).await;
     if let Err(ServerError::Refused(refusal)) = &outcome

@@ -100,7 +100,10 @@ async fn admit(
         )
         .into());
     }
-    if length.or(declared.size).is_some_and(|it| it > ARCHIVE_BYTES_MAX) {
+    if length
+        .or(declared.size)
+        .is_some_and(|it| it > ARCHIVE_BYTES_MAX)
+    {
         return Err(too_large().into());
     }
     Ok((row, digest))
@@ -227,8 +230,7 @@ async fn accept(
 /// Checks an archive against every version that declares it.
 fn check(row: &SessionRow, digest: &Digest, report: &ArchiveReport) -> Result<(), Refusal> {
     let manifest = manifest::read(report.manifest.as_deref())?;
-    let declares =
-        |it: &&DeclaredVersion| it.archives.iter().any(|it| it.digest == Some(*digest));
+    let declares = |it: &&DeclaredVersion| it.archives.iter().any(|it| it.digest == Some(*digest));
     for declared in row.declared.iter().filter(declares) {
         manifest::check(declared, &manifest, report.facts.format)?;
     }

@@ -238,7 +238,10 @@ mod tests {
     #[test]
     fn an_expired_or_revoked_token_is_good_for_nothing() {
         let now = Timestamp::UNIX_EPOCH;
-        let Principal::Token { id, name, scopes, .. } = holder(&[Scope::Admin]) else {
+        let Principal::Token {
+            id, name, scopes, ..
+        } = holder(&[Scope::Admin])
+        else {
             unreachable!("a token was made");
         };
         let expired = Principal::Token {

@@ -41,10 +41,7 @@ pub(crate) fn check(versions: Vec<DeclaredVersion>) -> Result<Vec<DeclaredVersio
     if problems.is_empty() {
         Ok(ordered(versions))
     } else {
-        Err(
-            Refusal::new(Code::DeclarationInvalid, problems.join("; "))
-                .causes(problems),
-        )
+        Err(Refusal::new(Code::DeclarationInvalid, problems.join("; ")).causes(problems))
     }
 }
 
@@ -75,9 +72,7 @@ fn ordered(mut versions: Vec<DeclaredVersion>) -> Vec<DeclaredVersion> {
     for version in &mut versions {
         version.archives.sort_by_key(|it| it.target);
     }
-    versions.sort_by(|left, right| {
-        (&left.name, &left.version).cmp(&(&right.name, &right.version))
-    });
+    versions.sort_by(|left, right| (&left.name, &left.version).cmp(&(&right.name, &right.version)));
     versions
 }
 
@@ -86,7 +81,11 @@ pub(crate) fn shape(versions: &[DeclaredVersion]) -> String {
     let lines: Vec<String> = versions
         .iter()
         .map(|version| {
-            let targets: Vec<_> = version.archives.iter().map(|it| it.target.as_str()).collect();
+            let targets: Vec<_> = version
+                .archives
+                .iter()
+                .map(|it| it.target.as_str())
+                .collect();
             format!("{}@{}:{}", version.name, version.version, targets.join(","))
         })
         .collect();
@@ -181,7 +180,11 @@ mod tests {
         let refusal = check(vec![
             wrong_kind,
             declared("redis", "1.1.0", &[]),
-            declared("redis", "1.2.0", &[(Target::Any, None), (Target::LinuxArm64, None)]),
+            declared(
+                "redis",
+                "1.2.0",
+                &[(Target::Any, None), (Target::LinuxArm64, None)],
+            ),
             declared("core", "1.0.0+a", &[(Target::Any, None)]),
             declared("core", "1.0.0+b", &[(Target::Any, None)]),
         ])

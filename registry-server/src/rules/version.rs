@@ -32,7 +32,9 @@ pub(crate) fn agree(declared: &DeclaredVersion, existing: &ExistingVersion) -> R
                     archive.target
                 ),
             )
-            .hint("a version's targets are declared when it is first published: publish a new one"));
+            .hint(
+                "a version's targets are declared when it is first published: publish a new one",
+            ));
         };
         if archive.digest.is_some_and(|it| it != *winner) {
             let mut detail = format!(

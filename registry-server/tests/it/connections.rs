@@ -1,0 +1,202 @@
+//! Bad clients: silent, slow, greedy. A good one is served all the same.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use provisioning_registry_server::{Limits, Server, Settings};
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A server in this process, with less patience than a real one.
+struct Impatient {
+    folder: TempDir,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+const LIMITS: Limits = Limits {
+    header: Duration::from_millis(400),
+    body_stall: Duration::from_millis(600),
+    body_window: Duration::from_millis(1500),
+    body_rate_min: 1024,
+    write_stall: Duration::from_millis(600),
+    connections: 64,
+    connections_per_address: 16,
+    shutdown: Duration::from_secs(5),
+};
+
+impl Impatient {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            data: folder.path().to_owned(),
+            listen: "127.0.0.1:0".to_owned(),
+            public_url: None,
+            database: None,
+            storage: None,
+            name: "test".to_owned(),
+            storage_options: Vec::new(),
+            limits: LIMITS,
+            crash: None,
+        };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "TUF expiry needs a clock that moves"
+        )]
+        let clock = Timestamp::now;
+        let server = Server::start(settings, clock).await.unwrap();
+        let address = server.address();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(server.run(async {
+            // A sender that was dropped means the same.
+            let _ = stopped.await;
+        }));
+        Self {
+            folder,
+            address,
+            stop,
+            running,
+        }
+    }
+
+    fn token(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join("admin-token")).unwrap();
+        text.trim().to_owned()
+    }
+
+    async fn is_serving(&self) -> bool {
+        let url = format!("http://{}/livez", self.address);
+        reqwest::get(url).await.is_ok_and(|it| it.status() == 200)
+    }
+}
+
+/// Sends `head`, then `drop` every `pause`, until the server closes; says how long that
+/// took and what the server said. At most ten seconds.
+async fn until_closed(
+    address: SocketAddr,
+    head: String,
+    drip: &'static [u8],
+    pause: Duration,
+) -> (Duration, String) {
+    let work = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(pause)).unwrap();
+        let started = Instant::now();
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut said = Vec::new();
+        let mut buffer = [0; 4096];
+        while started.elapsed() < Duration::from_secs(10) {
+            match stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => said.extend_from_slice(&buffer[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                    if stream.write_all(drip).is_err() {
+                        break;
+                    }
+                }
+                Err(_) => break,
+            }
+        }
+        (
+            started.elapsed(),
+            String::from_utf8_lossy(&said).into_owned(),
+        )
+    };
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+const TICK: Duration = Duration::from_millis(50);
+
+#[tokio::test]
+async fn silent_and_slow_heads_are_closed_in_time() {
+    let server = Impatient::start().await;
+    let (silent, said) = until_closed(server.address, String::new(), b"", TICK).await;
+    assert!(silent < Duration::from_secs(3), "{silent:?} {said}");
+    let head = "GET /livez HTTP/1.1\r\nHost: x\r\n".to_owned();
+    let (slow, _) = until_closed(server.address, head, b"X-A: b\r\n", TICK).await;
+    assert!(slow < Duration::from_secs(3), "{slow:?}");
+    let head = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
+    let (idle, said) = until_closed(server.address, head, b"", TICK).await;
+    assert!(said.starts_with("HTTP/1.1 200"), "{said}");
+    assert!(
+        idle < Duration::from_secs(3),
+        "an idle connection: {idle:?}"
+    );
+    assert!(server.is_serving().await);
+}
+
+#[tokio::test]
+async fn stalled_and_dripping_bodies_are_closed_in_time() {
+    let server = Impatient::start().await;
+    let head = format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n",
+        server.token()
+    );
+    let (stalled, said) = until_closed(server.address, head.clone(), b"", TICK).await;
+    assert!(stalled < Duration::from_secs(4), "{stalled:?} {said}");
+    assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+    let (dripping, said) = until_closed(server.address, head, b" ", TICK).await;
+    assert!(dripping > Duration::from_secs(1), "{dripping:?}");
+    assert!(dripping < Duration::from_secs(6), "{dripping:?} {said}");
+    assert!(said.starts_with("HTTP/1.1 408"), "{said}");
+    assert!(server.is_serving().await);
+}
+
+#[tokio::test]
+async fn connections_above_the_limit_of_one_address_are_turned_away() {
+    let server = Impatient::start().await;
+    let held: Vec<TcpStream> = (0..16)
+        .map(|_| TcpStream::connect(server.address).unwrap())
+        .collect();
+    // The listener takes them one after the other.
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(
+        !server.is_serving().await,
+        "no seat is left for this address"
+    );
+    drop(held);
+    let mut served = false;
+    for _ in 0..40 {
+        tokio::time::sleep(TICK).await;
+        served = served || server.is_serving().await;
+    }
+    assert!(served, "seats are given back");
+}
+
+#[tokio::test]
+async fn a_shutdown_lets_a_running_request_end() {
+    let server = Impatient::start().await;
+    let body = "{\"versions\": []}";
+    let head = format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        server.token(),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(server.address).unwrap();
+    stream.write_all(head.as_bytes()).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    server.stop.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(
+        TcpStream::connect(server.address).is_err(),
+        "nobody new comes in"
+    );
+    let said = tokio::task::spawn_blocking(move || {
+        stream.write_all(body.as_bytes()).unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        said
+    });
+    let said = said.await.unwrap();
+    assert!(said.starts_with("HTTP/1.1 422"), "{said}");
+    tokio::time::timeout(Duration::from_secs(5), server.running)
+        .await
+        .expect("the server ends")
+        .unwrap();
+}

@@ -1,0 +1,15 @@
+//! The registry from outside: a real process, a real database, real files.
+
+mod access;
+mod bundles;
+mod connections;
+mod crash;
+mod documentation;
+mod matrix;
+mod publish;
+mod python;
+mod read_side;
+mod registry;
+mod tokens;
+mod trust;
+mod yank;
