@@ -23,15 +23,26 @@ mod cache;
 mod compat;
 mod completions;
 mod config;
+mod core;
+mod extension;
+mod history;
 mod info;
+mod install;
+mod list;
 mod login;
 mod logout;
 mod man;
 mod package;
 mod publish;
 mod registry_command;
+mod resolve;
+mod rollback;
 mod search;
 mod trust;
+mod uninstall;
+mod upgrade;
+mod verify;
+mod workspace;
 mod yank;
 
 /// Install, upgrade and roll back a product that is built in many repositories, as one.
@@ -59,6 +70,30 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Install packages, or follow a bundle or channel
+    Install(install::Args),
+    /// Take packages away
+    Uninstall(uninstall::Args),
+    /// Move to newer versions
+    Upgrade(upgrade::Args),
+    /// Go back to an older generation
+    Rollback(rollback::Args),
+    /// List what is installed
+    List(list::Args),
+    /// List the generations
+    History(history::Args),
+    /// Show which versions an install would choose
+    Resolve(resolve::Args),
+    /// Check that everything is as it was installed
+    Verify(verify::Args),
+    /// Install, list and find extensions
+    #[command(subcommand)]
+    Extension(extension::Action),
+    /// Make workspaces from templates
+    #[command(subcommand)]
+    Workspace(workspace::Action),
+    /// Hand words to the installed core
+    Core(core::Args),
     Info(info::Args),
     Search(search::Args),
     /// Make and read archives
@@ -89,6 +124,9 @@ enum Command {
     Cache(cache::Action),
     Completions(completions::Args),
     Man(man::Args),
+    /// Everything else is the core's
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
 }
 
 /// Runs the command line of `env` and returns the exit status.
@@ -134,6 +172,17 @@ pub fn run(env: &Env) -> u8 {
 
 async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
     match command {
+        Command::Install(args) => install::run(args, context).await,
+        Command::Uninstall(args) => uninstall::run(args, context).await,
+        Command::Upgrade(args) => upgrade::run(args, context).await,
+        Command::Rollback(args) => rollback::run(args, context).await,
+        Command::List(args) => list::run(args, context),
+        Command::History(args) => history::run(args, context),
+        Command::Resolve(args) => resolve::run(args, context).await,
+        Command::Verify(args) => verify::run(args, context),
+        Command::Extension(action) => extension::run(action, context).await,
+        Command::Workspace(action) => workspace::run(action, context).await,
+        Command::Core(args) => core::run(args, context),
         Command::Info(args) => info::run(args, context).await,
         Command::Search(args) => search::run(args, context).await,
         Command::Package(action) => package::run(action, context),
@@ -150,6 +199,7 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Cache(action) => cache::run(action, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),
+        Command::Other(words) => core::run_unknown(words, &tree(), context),
     }
 }
 
@@ -160,23 +210,21 @@ fn tree() -> clap::Command {
 
 /// Help and `--version` go to stdout and succeed; everything else is a usage error.
 fn report_usage(env: &Env, problem: &clap::Error) -> u8 {
-    match problem.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A reader that went away (`--help | head`) is no error.
-            let _ = problem.print();
-            return Exit::Done.status();
-        }
-        _ if !wants_json(env) => {
-            let _ = problem.print();
-        }
-        _ => {
-            let text = problem.render().to_string();
-            let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
-            let message = message.strip_prefix("error: ").unwrap_or(message);
-            let failure = Failure::usage(message.trim());
-            let hints = rest.lines().map(str::trim).filter(|it| !it.is_empty());
-            Output::plain(env, true).failure(&failure.with_hints(hints.map(str::to_owned)));
-        }
+    let kind = problem.kind();
+    if matches!(kind, ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        // A reader that went away (`--help | head`) is no error.
+        let _ = problem.print();
+        return Exit::Done.status();
+    }
+    if wants_json(env) {
+        let text = problem.render().to_string();
+        let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        let failure = Failure::usage(message.trim());
+        let hints = rest.lines().map(str::trim).filter(|it| !it.is_empty());
+        Output::plain(env, true).failure(&failure.with_hints(hints.map(str::to_owned)));
+    } else {
+        let _ = problem.print();
     }
     Exit::Usage.status()
 }

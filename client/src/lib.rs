@@ -13,6 +13,8 @@
 //! | `registry` | the read side of a registry, verified |
 //! | `write_api` | the write side of a registry |
 //! | `credentials` | tokens, never shown |
+//! | `planning` | from what a user wants to a plan |
+//! | `transaction` | from a plan to an install |
 //! | `commands` | the tree of commands, and one file for each |
 
 mod commands;
@@ -22,8 +24,10 @@ mod durable;
 mod env;
 mod failure;
 mod output;
+mod planning;
 mod registry;
 mod settings;
+mod transaction;
 mod write_api;
 
 pub use commands::run;

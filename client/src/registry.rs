@@ -67,8 +67,16 @@ impl RegistryReader {
     /// Opens the registry of `context`'s settings and learns what is current: one request
     /// for the discovery, one where nothing changed since the last time.
     pub(crate) async fn open(context: &Context) -> Outcome<Self> {
+        let state = context
+            .settings
+            .trust_state(context.settings.registry()?)?;
+        Self::open_in(context, &state).await
+    }
+
+    /// The same, with the trusted state in another folder: a dry run, which may leave
+    /// nothing behind, works on a copy.
+    pub(crate) async fn open_in(context: &Context, state: &std::path::Path) -> Outcome<Self> {
         let location = context.settings.registry()?;
-        let state = context.settings.trust_state(location)?;
         let now = context.now();
         let expected = context
             .settings
@@ -78,7 +86,7 @@ impl RegistryReader {
         let cache = ArchiveCache::new(context.settings.cache()?);
         let progress = context.output.progress();
         if context.settings.offline && location.folder().is_none() {
-            let mut trusted = TrustedRegistry::open_offline(&state, OFFLINE_AGE_MAX_DEFAULT)?;
+            let mut trusted = TrustedRegistry::open_offline(state, OFFLINE_AGE_MAX_DEFAULT)?;
             trusted.refresh(now).await?;
             note_age(&trusted, now, &context.output);
             return Ok(Self {
@@ -106,7 +114,7 @@ impl RegistryReader {
         };
         let transport: Arc<dyn provisioning_trust::Transport> = source.clone();
         let mut trusted =
-            TrustedRegistry::open(&state, transport, &anchor, expected.as_ref()).await?;
+            TrustedRegistry::open(state, transport, &anchor, expected.as_ref()).await?;
         trusted.refresh(now).await?;
         Ok(Self {
             source: Some(source),

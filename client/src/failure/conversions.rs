@@ -1,6 +1,7 @@
 //! How the errors of other crates become a [`Failure`]: one `From` for each, and with it
 //! the code and exit status that users see.
 
+use provisioning_installers::{InstallError, ScaffoldError};
 use provisioning_package::{ArchiveError, InvalidName, InvalidSpec, UnknownTarget};
 use provisioning_registry_api::problem::Problem;
 use provisioning_sources::SourceError;
@@ -41,6 +42,40 @@ impl From<ArchiveError> for Failure {
     }
 }
 
+impl From<InstallError> for Failure {
+    fn from(problem: InstallError) -> Self {
+        let exit = if problem.is_locked() {
+            Exit::Locked
+        } else if problem.is_verification() {
+            Exit::Verification
+        } else {
+            Exit::Failed
+        };
+        let failure = Self::new(problem.code(), problem.to_string())
+            .with_exit(exit)
+            .with_hints(problem.hints());
+        match std::error::Error::source(&problem) {
+            Some(source) => failure.with_chain(source),
+            None => failure,
+        }
+    }
+}
+
+impl From<ScaffoldError> for Failure {
+    fn from(problem: ScaffoldError) -> Self {
+        let code = match problem {
+            ScaffoldError::Occupied(_) => "workspace-exists",
+            ScaffoldError::Render { .. } => "template-refused",
+            ScaffoldError::Io { .. } => "io",
+        };
+        let failure = Self::new(code, problem.to_string());
+        match std::error::Error::source(&problem) {
+            Some(source) => failure.with_chain(source),
+            None => failure,
+        }
+    }
+}
+
 impl From<SourceError> for Failure {
     fn from(problem: SourceError) -> Self {
         let failure = Self::new("invalid-source", problem.to_string());
@@ -65,13 +100,13 @@ impl From<TrustError> for Failure {
             Some(source) => failure.with_chain(source),
             None => failure,
         };
-        match problem {
-            TrustError::RootChanged { .. } => failure.with_hint(
+        if matches!(problem, TrustError::RootChanged { .. }) {
+            return failure.with_hint(
                 "if the registry's operator confirms it, `provisioning registry remove URL` \
                  forgets the old root",
-            ),
-            _ => failure,
+            );
         }
+        failure
     }
 }
 

@@ -1,0 +1,39 @@
+//! `provisioning upgrade`: move to newer versions.
+
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+use crate::planning::{Intent, SolveOptions};
+use crate::transaction::{Mode, carry_out};
+
+/// Moves what is installed to the newest versions that fit.
+///
+/// Without names, everything moves, and a followed channel or bundle is looked up again.
+/// What you asked for by an exact version stays there: ask for another with `install`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Packages to move; all where none is named
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Say what would change, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Refuse versions that the compatibility matrix does not list
+    #[arg(long)]
+    strict: bool,
+    /// Let pre-releases in
+    #[arg(long)]
+    pre: bool,
+}
+
+/// Runs it.
+pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    let intent = Intent::Upgrade {
+        names: args.names.clone(),
+        options: SolveOptions {
+            strict: args.strict,
+            pre: args.pre,
+            ..SolveOptions::of_this_machine()
+        },
+    };
+    carry_out(&intent, Mode::of(args.dry_run), context).await
+}

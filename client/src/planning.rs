@@ -1,0 +1,278 @@
+//! From what a user wants to a plan: what is asked of the registry, and what is asked of
+//! the solver.
+//!
+//! An [`Intent`] is a command as data. Its plan can be made again, which is what happens
+//! when another writer changes the prefix in between. Nothing here writes to the prefix.
+
+mod registry;
+mod solving;
+mod specs;
+mod unknown;
+
+use std::collections::BTreeSet;
+
+use provisioning_installers::{
+    Generation, Plan, Requests, UninstallRefused, plan_rollback, plan_uninstall,
+};
+use provisioning_package::{BundleName, PackageName, Spec};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+
+pub(crate) use registry::Registry;
+pub(crate) use solving::{Moves, SolveOptions, solve};
+pub(crate) use specs::{Asked, ask};
+
+/// A command that changes what is installed, as data.
+#[derive(Debug, Clone)]
+pub(crate) enum Intent {
+    /// Install what the specs name.
+    Install {
+        /// What was typed.
+        specs: Vec<Spec>,
+        /// Stop following the bundle.
+        leave_bundle: bool,
+        /// How to solve.
+        options: SolveOptions,
+    },
+    /// Move to newer versions: the named packages, or everything.
+    Upgrade {
+        /// What was typed; empty for everything.
+        names: Vec<String>,
+        /// How to solve.
+        options: SolveOptions,
+    },
+    /// Take packages, or the followed bundle, away.
+    Uninstall {
+        /// What was typed.
+        names: Vec<String>,
+    },
+    /// Bring an older generation's content back.
+    Rollback {
+        /// Which; the one before the current where nothing was typed.
+        to: Option<u64>,
+    },
+}
+
+impl Intent {
+    /// The command, for `history` and for whoever waits for the lock.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Self::Install { specs, .. } => {
+                let specs: Vec<_> = specs.iter().map(ToString::to_string).collect();
+                format!("install {}", specs.join(" "))
+            }
+            Self::Upgrade { names, .. } => format!("upgrade {}", names.join(" ")),
+            Self::Uninstall { names } => format!("uninstall {}", names.join(" ")),
+            Self::Rollback { to } => {
+                format!(
+                    "rollback {}",
+                    to.map(|it| it.to_string()).unwrap_or_default()
+                )
+            }
+        }
+        .trim_end()
+        .to_owned()
+    }
+
+    /// The plan, from what is installed now.
+    pub(crate) async fn plan(
+        &self,
+        context: &Context,
+        registry: &mut Registry,
+        current: Option<&Generation>,
+    ) -> Outcome<Plan> {
+        match self {
+            Self::Install {
+                specs,
+                leave_bundle,
+                options,
+            } => {
+                let mut requests = current.map(|it| it.requests.clone()).unwrap_or_default();
+                if *leave_bundle {
+                    requests.leave_bundle();
+                }
+                let asked = ask(context, registry, specs, requests).await?;
+                let solved =
+                    solve(context, registry, current, asked, options, &Moves::Asked).await?;
+                Ok(solved.into_plan(current, self.reason()))
+            }
+            Self::Upgrade { names, options } => {
+                self.plan_upgrade(context, registry, current, names, options)
+                    .await
+            }
+            Self::Uninstall { names } => {
+                let Some(current) = current else {
+                    return Err(nothing_installed(&names.join("`, `")));
+                };
+                let names = uninstalled(current, names)?;
+                uninstall_plan(current, &names, self.reason())
+            }
+            Self::Rollback { to } => {
+                let Some(current) = current else {
+                    return Err(Failure::new(
+                        "no-generation",
+                        "nothing was ever installed here",
+                    ));
+                };
+                let older = older_generation(context, current, *to)?;
+                Ok(plan_rollback(current, &older, self.reason()))
+            }
+        }
+    }
+
+    async fn plan_upgrade(
+        &self,
+        context: &Context,
+        registry: &mut Registry,
+        current: Option<&Generation>,
+        names: &[String],
+        options: &SolveOptions,
+    ) -> Outcome<Plan> {
+        let Some(current) = current else {
+            return Err(nothing_installed(&names.join("`, `")));
+        };
+        let moves = if names.is_empty() {
+            Moves::Everything
+        } else {
+            let mut moving = BTreeSet::new();
+            for name in names {
+                moving.insert(installed(current, name)?);
+            }
+            Moves::Only(moving)
+        };
+        let asked = match moves {
+            Moves::Everything => Asked::newest(context, registry, current.requests.clone()).await?,
+            Moves::Asked | Moves::Only(_) => Asked::again(current.requests.clone()),
+        };
+        let solved = solve(context, registry, Some(current), asked, options, &moves).await?;
+        Ok(solved.into_plan(Some(current), self.reason()))
+    }
+}
+
+/// What `uninstall` was given: packages, or the bundle that is followed.
+struct Uninstalled {
+    packages: BTreeSet<PackageName>,
+    bundle: Option<BundleName>,
+}
+
+fn uninstalled(current: &Generation, names: &[String]) -> Outcome<Uninstalled> {
+    let mut taken = Uninstalled {
+        packages: BTreeSet::new(),
+        bundle: None,
+    };
+    for text in names {
+        let bare = text.strip_prefix("bundle:").unwrap_or(text);
+        let followed = current.requests.bundle.as_ref().filter(|it| {
+            it.name.as_str() == bare || it.channel.as_ref().is_some_and(|it| it.as_str() == bare)
+        });
+        match followed {
+            Some(bundle) => taken.bundle = Some(bundle.name.clone()),
+            None => {
+                taken.packages.insert(installed(current, text)?);
+            }
+        }
+    }
+    Ok(taken)
+}
+
+fn uninstall_plan(current: &Generation, taken: &Uninstalled, reason: String) -> Outcome<Plan> {
+    let mut names = taken.packages.clone();
+    let mut left = current.clone();
+    if taken.bundle.is_some() {
+        left.requests.bundle = None;
+        names.extend(only_for_the_bundle(current, &left.requests, &names));
+    }
+    let mut plan = plan_uninstall(&left, &names, reason).map_err(|it| refused(&it))?;
+    plan.changes_requests |= taken.bundle.is_some();
+    Ok(plan)
+}
+
+/// Members that nobody else asked for and nothing that stays needs.
+fn only_for_the_bundle(
+    current: &Generation,
+    requests: &Requests,
+    taken: &BTreeSet<PackageName>,
+) -> BTreeSet<PackageName> {
+    let mut goes = taken.clone();
+    loop {
+        let next = current.packages.iter().find(|it| {
+            let is_needed = current
+                .dependents(&it.name)
+                .iter()
+                .any(|(by, _)| !goes.contains(by));
+            !goes.contains(&it.name)
+                && !it.requested_by.is_empty()
+                && requests.who_asked(&it.name).is_empty()
+                && !is_needed
+        });
+        match next {
+            Some(it) => goes.insert(it.name.clone()),
+            None => return goes,
+        };
+    }
+}
+
+/// The generation to go back to.
+fn older_generation(
+    context: &Context,
+    current: &Generation,
+    to: Option<u64>,
+) -> Outcome<Generation> {
+    let prefix = provisioning_installers::Prefix::new(context.settings.prefix()?);
+    let number = match to.or(current.parent) {
+        Some(number) if number == current.generation => {
+            return Err(no_generation(format!(
+                "generation {number} is current already"
+            )));
+        }
+        Some(number) => number,
+        None => {
+            return Err(no_generation(format!(
+                "there is nothing before generation {}",
+                current.generation
+            )));
+        }
+    };
+    let history = prefix.history()?;
+    history
+        .into_iter()
+        .find(|it| it.generation == number)
+        .ok_or_else(|| no_generation(format!("there is no generation {number}")))
+}
+
+fn no_generation(message: String) -> Failure {
+    Failure::new("no-generation", message)
+        .with_hint("`provisioning history` lists the generations; nothing was changed")
+}
+
+/// An installed package by any of its spellings.
+pub(crate) fn installed(current: &Generation, text: &str) -> Outcome<PackageName> {
+    let name = PackageName::from_user(text).ok();
+    if let Some(name) = name.filter(|it| current.package(it).is_some()) {
+        return Ok(name);
+    }
+    let known: Vec<_> = current.packages.iter().map(|it| it.name.clone()).collect();
+    let near = provisioning_compat::nearest_names(text, &known);
+    let failure = Failure::new("not-installed", format!("`{text}` is not installed"));
+    Err(match near.first() {
+        Some(near) => failure.with_hint(format!("did you mean `{near}`?")),
+        None => failure.with_hint("`provisioning list` shows what is installed"),
+    })
+}
+
+fn nothing_installed(names: &str) -> Failure {
+    let message = if names.is_empty() {
+        "nothing is installed".to_owned()
+    } else {
+        format!("`{names}` is not installed: nothing is")
+    };
+    Failure::new("not-installed", message)
+        .with_hint("install something first: `provisioning install stable`")
+}
+
+fn refused(problem: &UninstallRefused) -> Failure {
+    Failure::new(problem.code(), problem.to_string())
+        .with_hints(problem.hints())
+        .with_exit(Exit::Failed)
+}

@@ -1,0 +1,83 @@
+//! The registry of one run, met only when something is asked of it.
+
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::context::Context;
+use crate::failure::{Failure, Outcome};
+use crate::registry::RegistryReader;
+
+/// The registry of one run.
+pub(crate) struct Registry {
+    reader: Option<RegistryReader>,
+    leaves_no_trace: bool,
+    /// Where a run that may write nothing keeps what it learns, until it ends.
+    scratch: Option<TempDir>,
+}
+
+impl Registry {
+    /// A registry that was not met yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            reader: None,
+            leaves_no_trace: false,
+            scratch: None,
+        }
+    }
+
+    /// The same for a dry run: what is learned about the registry is believed as always,
+    /// but kept in a temporary folder that goes away.
+    pub(crate) fn without_traces() -> Self {
+        Self {
+            leaves_no_trace: true,
+            ..Self::new()
+        }
+    }
+
+    /// The reader; the first call opens it.
+    pub(crate) async fn reader(&mut self, context: &Context) -> Outcome<&mut RegistryReader> {
+        if self.reader.is_none() {
+            let reader = if self.leaves_no_trace {
+                let location = context.settings.registry()?;
+                let scratch = copy_of(&context.settings.trust_state(location)?)?;
+                let reader = RegistryReader::open_in(context, scratch.path()).await?;
+                self.scratch = Some(scratch);
+                reader
+            } else {
+                RegistryReader::open(context).await?
+            };
+            self.reader = Some(reader);
+        }
+        Ok(self.reader.as_mut().expect("it was opened just now"))
+    }
+}
+
+/// A temporary copy of the trusted state, so that a pinned root stays pinned.
+fn copy_of(state: &Path) -> Outcome<TempDir> {
+    let scratch = tempfile::Builder::new()
+        .prefix("provisioning-")
+        .tempdir()
+        .map_err(|it| {
+            Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
+        })?;
+    if state.is_dir() {
+        copy_folder(state, scratch.path()).map_err(|it| Failure::io("read", state, &it))?;
+    }
+    Ok(scratch)
+}
+
+fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let place = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&place)?;
+            copy_folder(&entry.path(), &place)?;
+        } else {
+            fs::copy(entry.path(), &place)?;
+        }
+    }
+    Ok(())
+}

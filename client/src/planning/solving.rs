@@ -1,0 +1,283 @@
+//! One question to the solver: everything that was asked for, now and earlier.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use provisioning_bundles::foreign_digests;
+use provisioning_compat::{
+    Hold, MemoryIndex, NoSolution, Owner, Request, Solution, Wanted, solve_until,
+};
+use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, plan};
+use provisioning_package::{PackageName, Selector, Spec, Target};
+
+use super::registry::Registry;
+use super::specs::Asked;
+use super::unknown;
+use crate::context::Context;
+use crate::failure::{Exit, Failure, Outcome};
+
+/// How long the solver may search.
+const SEARCH_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// How to solve.
+#[derive(Debug, Clone)]
+pub(crate) struct SolveOptions {
+    /// The machine to install on.
+    pub(crate) target: Target,
+    /// Refuse versions that the matrix does not list.
+    pub(crate) strict: bool,
+    /// Let pre-releases in everywhere.
+    pub(crate) pre: bool,
+    /// Choose the oldest versions that fit.
+    pub(crate) minimal: bool,
+}
+
+impl SolveOptions {
+    /// For this machine, with nothing unusual.
+    pub(crate) fn of_this_machine() -> Self {
+        Self {
+            target: Target::host().unwrap_or(Target::Any),
+            strict: false,
+            pre: false,
+            minimal: false,
+        }
+    }
+}
+
+/// Which installed packages may move although nobody asks it of them.
+#[derive(Debug, Clone)]
+pub(crate) enum Moves {
+    /// None, if that can be.
+    Asked,
+    /// These.
+    Only(BTreeSet<PackageName>),
+    /// Every one.
+    Everything,
+}
+
+/// A solution, with the requests that it answers.
+#[derive(Debug)]
+pub(crate) struct Solved {
+    pub(crate) solution: Solution,
+    requests: Requests,
+    warnings: Vec<String>,
+}
+
+impl Solved {
+    /// What the user should know.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let moved = self.solution.moved.iter().map(ToString::to_string);
+        let found = self.solution.warnings.iter().map(ToString::to_string);
+        self.warnings
+            .iter()
+            .cloned()
+            .chain(found)
+            .chain(moved)
+            .collect()
+    }
+
+    /// The plan that leads there.
+    pub(crate) fn into_plan(self, current: Option<&Generation>, reason: String) -> Plan {
+        let warnings = self.warnings();
+        let packages = self
+            .solution
+            .packages
+            .into_iter()
+            .map(|(name, it)| Choice {
+                kind: it.kind,
+                name,
+                version: it.version,
+                target: it.archive.target,
+                digest: it.archive.digest,
+                size: it.archive.size,
+            })
+            .collect();
+        plan(
+            current,
+            NewState {
+                packages,
+                requests: self.requests,
+                reason,
+                warnings,
+            },
+        )
+    }
+}
+
+/// Finds versions that fit.
+pub(crate) async fn solve(
+    context: &Context,
+    registry: &mut Registry,
+    current: Option<&Generation>,
+    asked: Asked,
+    options: &SolveOptions,
+    moves: &Moves,
+) -> Outcome<Solved> {
+    let wanted = wanted(&asked, current);
+    let reader = registry.reader(context).await?;
+    let mut roots: Vec<PackageName> = wanted.iter().map(|it| it.name.clone()).collect();
+    roots.extend(
+        current
+            .iter()
+            .flat_map(|it| it.packages.iter().map(|it| it.name.clone())),
+    );
+    let index = reader.index(&roots).await?;
+    for name in &asked.now {
+        if provisioning_compat::Index::entry(&index, name).is_none() {
+            return Err(unknown::package(context, reader, name.as_str(), &asked.requests).await);
+        }
+    }
+    let matrix = reader.matrix().await?;
+    let mut request = Request::new(wanted, options.target, context.now());
+    request.strict = options.strict;
+    request.pre = options.pre;
+    request.minimal = options.minimal;
+    request.min_age = context.settings.min_age;
+    if let Some(current) = current {
+        request.installed = staying(current, moves);
+        request.hold = match moves {
+            Moves::Everything => Hold::Free,
+            Moves::Asked | Moves::Only(_) => Hold::Held,
+        };
+    }
+    let started = Instant::now();
+    let too_long = || started.elapsed() > SEARCH_TIME_MAX;
+    let found = solve_until(&request, &matrix.read.matrix, &index, &too_long);
+    let solution = match found {
+        Ok(solution) => solution,
+        Err(problem) => {
+            let problem = problem.with_bundles(&request, &known_bundles(registry, context).await);
+            return Err(no_solution(&problem, &asked, &index));
+        }
+    };
+    if let Some(sequence) = &asked.sequence {
+        check_digests(sequence, &solution)?;
+    }
+    Ok(Solved {
+        solution,
+        requests: asked.requests,
+        warnings: asked.warnings,
+    })
+}
+
+/// Everything that must be in the solution, and who says so.
+fn wanted(asked: &Asked, current: Option<&Generation>) -> Vec<Wanted> {
+    let mut wanted = Vec::new();
+    for (name, it) in &asked.requests.specs {
+        let selector = it
+            .spec
+            .parse::<Spec>()
+            .map_or(Selector::Any, |it| it.selector().clone());
+        let spec = it.spec.clone();
+        let owner = if asked.now.contains(name) {
+            Owner::You { spec }
+        } else {
+            Owner::Earlier { spec }
+        };
+        wanted.push(Wanted::new(name.clone(), selector, owner));
+    }
+    if let Some(bundle) = &asked.requests.bundle {
+        let members = bundle.members.iter().map(|it| (it, false));
+        let optional = bundle.optional.iter().map(|it| (it, true));
+        for ((name, version), optional) in members.chain(optional) {
+            if bundle.without.contains(name) {
+                continue;
+            }
+            let owner = Owner::Bundle {
+                name: bundle.name.clone(),
+                sequence: bundle.sequence,
+            };
+            let selector = Selector::Exact(version.clone());
+            wanted.push(Wanted {
+                optional,
+                ..Wanted::new(name.clone(), selector, owner)
+            });
+        }
+    }
+    // What nobody asked for any more and nothing needs stays until it is taken away.
+    for it in current.iter().flat_map(|it| it.unneeded()) {
+        if !wanted.iter().any(|other| other.name == it.name) {
+            let spec = it.name.to_string();
+            wanted.push(Wanted::new(
+                it.name.clone(),
+                Selector::Any,
+                Owner::Earlier { spec },
+            ));
+        }
+    }
+    wanted
+}
+
+/// What is installed and not asked to move.
+fn staying(
+    current: &Generation,
+    moves: &Moves,
+) -> BTreeMap<PackageName, provisioning_package::Version> {
+    current
+        .packages
+        .iter()
+        .filter(|it| match moves {
+            Moves::Asked => true,
+            Moves::Only(names) => !names.contains(&it.name),
+            Moves::Everything => false,
+        })
+        .map(|it| (it.name.clone(), it.version.clone()))
+        .collect()
+}
+
+/// Published bundles that a refusal may offer. What cannot be read is left out.
+async fn known_bundles(
+    registry: &mut Registry,
+    context: &Context,
+) -> Vec<provisioning_registry_api::bundle::BundleDocument> {
+    let Ok(reader) = registry.reader(context).await else {
+        return Vec::new();
+    };
+    let mut names = BTreeSet::new();
+    if let Ok(channels) = reader.channels().await {
+        names.extend(channels.channels.into_values().map(|it| it.bundle));
+    }
+    if let Ok(matrix) = reader.matrix().await {
+        names.extend(matrix.read.bundles.into_keys());
+    }
+    let mut documents = Vec::new();
+    for name in names {
+        documents.extend(reader.bundle(&name).await.ok().flatten());
+    }
+    documents
+}
+
+fn no_solution(problem: &NoSolution, asked: &Asked, _index: &MemoryIndex) -> Failure {
+    let failure = Failure::new("no-solution", problem.summary.clone())
+        .with_exit(Exit::NoSolution)
+        .with_causes(problem.causes())
+        .with_hints(problem.hints());
+    let failure = match &asked.requests.bundle {
+        Some(bundle) if !asked.now.is_empty() => failure.with_hint(format!(
+            "bundle `{}` is followed and its pins hold; `--leave-bundle` stops that and keeps its packages",
+            bundle.name
+        )),
+        _ => failure,
+    };
+    failure.with_hint("nothing was changed")
+}
+
+/// A bundle pins digests, so that an index that was changed behind its back is noticed.
+fn check_digests(
+    sequence: &provisioning_registry_api::bundle::BundleSequence,
+    solution: &Solution,
+) -> Outcome<()> {
+    match foreign_digests(sequence, solution).first() {
+        None => Ok(()),
+        Some((name, pinned, found)) => Err(Failure::new(
+            "digest-mismatch",
+            format!(
+                "the bundle pins `{name}` as {}, the index says {}",
+                pinned.prefixed(),
+                found.prefixed()
+            ),
+        )
+        .with_exit(Exit::Verification)
+        .with_hint("tell the registry's operator; nothing was changed")),
+    }
+}

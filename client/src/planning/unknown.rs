@@ -1,0 +1,105 @@
+//! Names that the registry does not know, and what was probably meant.
+
+use std::collections::BTreeSet;
+
+use provisioning_compat::nearest_names;
+use provisioning_installers::Requests;
+use provisioning_package::{BundleName, Kind, PackageName};
+
+use crate::context::Context;
+use crate::failure::{Exit, Failure};
+use crate::registry::RegistryReader;
+use crate::write_api::WriteClient;
+
+/// How many names the registry's search is asked for.
+const NAMES_MAX: u32 = 100;
+
+/// The least likeness of a bundle's name that is offered.
+const LIKENESS_MIN: f64 = 0.75;
+
+/// No package has this name.
+pub(super) async fn package(
+    context: &Context,
+    reader: &mut RegistryReader,
+    name: &str,
+    requests: &Requests,
+) -> Failure {
+    let failure = Failure::new(
+        "unknown-package",
+        format!("the registry has no package and no bundle `{name}`"),
+    )
+    .with_exit(Exit::NoSolution);
+    let known: Vec<PackageName> = known_names(context, reader, name, requests)
+        .await
+        .into_iter()
+        .collect();
+    let near = nearest_names(name, &known);
+    if near.is_empty() {
+        return failure
+            .with_hint(format!("look for it: `provisioning search {name}`"))
+            .with_hint("nothing was changed");
+    }
+    let near: Vec<_> = near.iter().map(|it| format!("`{it}`")).collect();
+    failure
+        .with_hint(format!("did you mean {}?", near.join(" or ")))
+        .with_hint("nothing was changed")
+}
+
+/// No bundle and no channel has this name.
+pub(super) async fn bundle(reader: &mut RegistryReader, name: &BundleName) -> Failure {
+    let failure = Failure::new(
+        "unknown-bundle",
+        format!("the registry has no bundle or channel `{name}`"),
+    )
+    .with_exit(Exit::NoSolution);
+    let mut known = BTreeSet::new();
+    if let Ok(channels) = reader.channels().await {
+        for (channel, head) in channels.channels {
+            known.insert(channel.to_string());
+            known.insert(head.bundle.to_string());
+        }
+    }
+    let nearest = known
+        .iter()
+        .map(|it| (strsim::jaro_winkler(it, name.as_str()), it))
+        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((_, near)) => failure.with_hint(format!("did you mean `{near}`?")),
+        None => failure.with_hint("`provisioning bundle list` shows the bundles"),
+    }
+    .with_hint("nothing was changed")
+}
+
+/// Every name that can be had cheaply. A source that fails is left out: this is only for
+/// a hint.
+async fn known_names(
+    context: &Context,
+    reader: &mut RegistryReader,
+    name: &str,
+    requests: &Requests,
+) -> BTreeSet<PackageName> {
+    let mut known: BTreeSet<PackageName> = Kind::ALL
+        .into_iter()
+        .filter(|it| *it != Kind::Client)
+        .filter_map(PackageName::of_kind)
+        .chain(requests.specs.keys().cloned())
+        .collect();
+    if let Ok(matrix) = reader.matrix().await {
+        known.extend(matrix.read.matrix.rows().map(|(it, ..)| it.clone()));
+        let drafts = matrix.read.bundles.values();
+        known.extend(drafts.flat_map(|it| it.members.iter().map(|(it, _)| it.clone())));
+    }
+    if context.settings.offline {
+        return known;
+    }
+    if let Ok(api) = WriteClient::open_anonymous(context).await {
+        let start: String = name.chars().take(3).collect();
+        for text in [start.as_str(), ""] {
+            if let Ok(found) = api.search(text, None, NAMES_MAX).await {
+                known.extend(found.packages.into_iter().map(|it| it.name));
+            }
+        }
+    }
+    known
+}

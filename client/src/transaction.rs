@@ -1,0 +1,212 @@
+//! Carrying an intent out: plan, fetch, prepare, lock, apply, say what happened.
+//!
+//! The plan is made without the lock, so that a refusal writes nothing at all, and made
+//! again under it when another writer came first. What changes the prefix is
+//! `provisioning-installers`' business; this is the order of things around it.
+
+mod requirements;
+mod shown;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use provisioning_installers::{
+    Applied, ApplyContext, Choice, Generation, Holder, Observer, Plan, Prefix, Prepared,
+    WriterLock, apply, missing, prepare, recover,
+};
+use provisioning_package::{Digest, Version};
+
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+use crate::output::Bar;
+use crate::planning::{Intent, Registry};
+use crate::registry::WantedArchive;
+
+pub(crate) use requirements::{Commands, missing_commands};
+
+/// Whether to do it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Do it.
+    Do,
+    /// Only say what would be done, and write nothing.
+    DryRun,
+}
+
+impl Mode {
+    /// The mode that `--dry-run` asks for.
+    pub(crate) const fn of(dry_run: bool) -> Self {
+        if dry_run { Self::DryRun } else { Self::Do }
+    }
+}
+
+/// Carries an intent out and prints the result.
+pub(crate) async fn carry_out(intent: &Intent, mode: Mode, context: &Context) -> Outcome<Exit> {
+    let prefix = open_prefix(context, mode)?;
+    let mut registry = match mode {
+        Mode::Do => Registry::new(),
+        Mode::DryRun => Registry::without_traces(),
+    };
+    let current = prefix.current_generation()?;
+    let mut plan = intent
+        .plan(context, &mut registry, current.as_ref())
+        .await?;
+    if mode == Mode::DryRun {
+        if missing(&prefix, &plan).is_empty() {
+            let prepared = prepare(&prefix, &plan, &BTreeMap::new())?;
+            warn_of_commands(&mut plan, &prepared, context);
+        }
+        shown::show(&plan, None, mode, context)?;
+        return Ok(Exit::Done);
+    }
+    if plan.is_empty() {
+        shown::show(&plan, current.map(|it| it.generation), mode, context)?;
+        return Ok(Exit::Done);
+    }
+    let applied = execute(intent, &mut plan, &prefix, &mut registry, context).await?;
+    plan.warnings.extend(applied.notes);
+    shown::show(&plan, applied.generation, mode, context)?;
+    Ok(Exit::Done)
+}
+
+/// Carries an intent out without printing a result: a step of another command.
+pub(crate) async fn ensure(intent: &Intent, context: &Context) -> Outcome<()> {
+    let prefix = open_prefix(context, Mode::Do)?;
+    let mut registry = Registry::new();
+    let current = prefix.current_generation()?;
+    let mut plan = intent
+        .plan(context, &mut registry, current.as_ref())
+        .await?;
+    if !plan.is_empty() {
+        execute(intent, &mut plan, &prefix, &mut registry, context).await?;
+    }
+    for warning in &plan.warnings {
+        context.output.warning(warning);
+    }
+    Ok(())
+}
+
+/// The prefix of this run. What a killed run left unfinished is finished first, if that
+/// can be done without waiting.
+pub(crate) fn open_prefix(context: &Context, mode: Mode) -> Outcome<Prefix> {
+    let prefix = Prefix::new(context.settings.prefix()?);
+    if mode == Mode::Do {
+        recover(&prefix, &holder("recover"));
+    }
+    Ok(prefix)
+}
+
+/// What is installed.
+pub(crate) fn installed_now(context: &Context) -> Outcome<Option<Generation>> {
+    Ok(open_prefix(context, Mode::Do)?.current_generation()?)
+}
+
+async fn execute(
+    intent: &Intent,
+    plan: &mut Plan,
+    prefix: &Prefix,
+    registry: &mut Registry,
+    context: &Context,
+) -> Outcome<Applied> {
+    let mut archives = fetch(plan, prefix, registry, context).await?;
+    let mut prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
+    let lock = lock(prefix, intent, context)?;
+    let found = prefix.current_number()?;
+    if found != plan.base {
+        // Another writer came first. Under the lock nobody can come again.
+        let current = prefix.current_generation()?;
+        *plan = intent.plan(context, registry, current.as_ref()).await?;
+        archives = fetch(plan, prefix, registry, context).await?;
+        prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
+    }
+    warn_of_commands(plan, &prepared, context);
+    let count = missing(prefix, plan).len();
+    let progress = context.output.progress();
+    let unpacking = Unpacking {
+        _bar: progress.spinner(&format!("unpacking {count} packages")),
+    };
+    let apply_context = ApplyContext {
+        archives: &archives,
+        now: context.now(),
+        client: client_version(),
+        observer: &unpacking,
+    };
+    let applied =
+        tokio::task::block_in_place(|| apply(prefix, &lock, plan, &prepared, &apply_context))?;
+    Ok(applied)
+}
+
+struct Unpacking {
+    _bar: Bar,
+}
+
+impl Observer for Unpacking {
+    fn unpacked(&self, choice: &Choice) {
+        tracing::debug!("unpacked {} {}", choice.name, choice.version);
+    }
+
+    fn reached(&self, step: provisioning_installers::Step) {
+        tracing::debug!("reached {step:?}");
+    }
+}
+
+/// Fetches what the store has not got, the largest first.
+async fn fetch(
+    plan: &Plan,
+    prefix: &Prefix,
+    registry: &mut Registry,
+    context: &Context,
+) -> Outcome<BTreeMap<Digest, PathBuf>> {
+    let absent = missing(prefix, plan);
+    if absent.is_empty() || plan.restores.is_some() {
+        return Ok(BTreeMap::new());
+    }
+    let wanted: Vec<WantedArchive> = absent
+        .iter()
+        .map(|it| WantedArchive {
+            label: format!("{} {}", it.name, it.version),
+            digest: it.digest,
+            size: it.size,
+        })
+        .collect();
+    let paths = registry
+        .reader(context)
+        .await?
+        .fetch_archives(&wanted)
+        .await?;
+    Ok(wanted.into_iter().map(|it| it.digest).zip(paths).collect())
+}
+
+fn lock(prefix: &Prefix, intent: &Intent, context: &Context) -> Outcome<WriterLock> {
+    let patience = context.settings.lock_timeout;
+    let patience = Duration::try_from(patience).unwrap_or(Duration::ZERO);
+    let holder = holder(&intent.reason());
+    let lock = tokio::task::block_in_place(|| {
+        WriterLock::acquire(prefix, &holder, patience, &mut |other| {
+            context.output.status(&format!("waiting for {other}"));
+        })
+    })?;
+    Ok(lock)
+}
+
+fn holder(command: &str) -> Holder {
+    Holder {
+        pid: Some(std::process::id()),
+        command: Some(command.to_owned()),
+    }
+}
+
+fn warn_of_commands(plan: &mut Plan, prepared: &Prepared, context: &Context) {
+    let commands = Commands::of_path(&context.env);
+    for warning in missing_commands(&prepared.requires(), &commands) {
+        plan.warnings.push(warning);
+    }
+}
+
+/// The version that we write into generations.
+fn client_version() -> Version {
+    env!("CARGO_PKG_VERSION")
+        .parse()
+        .expect("cargo checked the version of this crate")
+}
