@@ -12,6 +12,10 @@ use jiff::Timestamp;
 
 /// The outside world as this run sees it.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact about the process, and none depends on another"
+)]
 pub struct Env {
     /// The command line, program name first.
     pub args: Vec<OsString>,
@@ -46,7 +50,6 @@ impl Env {
     /// What time it is.
     #[expect(
         clippy::disallowed_methods,
-        clippy::unused_self,
         reason = "the one place that reads the clock; a method so that callers need an Env"
     )]
     pub fn now(&self) -> Timestamp {

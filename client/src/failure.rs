@@ -76,8 +76,6 @@ struct Body {
     message: String,
     causes: Vec<String>,
     hints: Vec<String>,
-    #[serde(skip)]
-    text: Option<String>,
 }
 
 /// The result of everything in this crate that can fail.
@@ -92,7 +90,6 @@ impl Failure {
                 message: message.into(),
                 causes: Vec::new(),
                 hints: Vec::new(),
-                text: None,
             }),
             exit: Exit::Failed,
         }
@@ -140,12 +137,6 @@ impl Failure {
         self
     }
 
-    /// Sets the whole text for people, where a crate explains better than our form does.
-    pub(crate) fn with_text(mut self, text: impl Into<String>) -> Self {
-        self.body.text = Some(text.into());
-        self
-    }
-
     /// Adds every error in `problem`'s chain, itself included, as causes.
     pub(crate) fn with_chain(mut self, problem: &(dyn Error + 'static)) -> Self {
         let mut next = Some(problem);
@@ -189,9 +180,6 @@ impl Failure {
 
     /// The text for people; `paint` colours the leading words.
     pub(crate) fn to_text(&self, paint: impl Fn(Label, &str) -> String) -> String {
-        if let Some(text) = &self.body.text {
-            return text.trim_end().to_owned();
-        }
         let mut text = format!("{} {}", paint(Label::Error, "error:"), self.body.message);
         for cause in &self.body.causes {
             text.push_str("\n  caused by: ");

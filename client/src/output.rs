@@ -23,13 +23,16 @@ const SCHEMA: u32 = 1;
 
 /// Where a run's words go.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, and none depends on another"
+)]
 pub(crate) struct Output {
     json: bool,
     quiet: bool,
     colour_stdout: bool,
     colour_stderr: bool,
     has_progress: bool,
-    columns: Option<u16>,
 }
 
 #[derive(Serialize)]
@@ -58,7 +61,6 @@ impl Output {
             colour_stdout: false,
             colour_stderr: wants_colour(env, ColourChoice::Auto, env.stderr_is_terminal),
             has_progress: false,
-            columns: env.variable("COLUMNS").and_then(|it| it.parse().ok()),
         }
     }
 
@@ -87,6 +89,7 @@ impl Output {
     }
 
     /// Prints bytes as they are, with and without `--json`: a completion script, a page.
+    #[expect(clippy::unused_self, reason = "whoever writes needs an Output at hand")]
     pub(crate) fn raw(&self, bytes: &[u8]) -> Outcome<()> {
         let mut stdout = io::stdout().lock();
         stdout
@@ -107,11 +110,6 @@ impl Output {
         if !self.quiet && !self.json {
             self.say(text);
         }
-    }
-
-    /// Says a detail that is of use when something goes wrong; only with `--verbose`.
-    pub(crate) fn detail(&self, text: &str) {
-        tracing::info!("{text}");
     }
 
     /// Says something that the user should look at; silent under `--quiet`.
@@ -142,11 +140,6 @@ impl Output {
     /// Whether results are JSON.
     pub(crate) const fn is_json(&self) -> bool {
         self.json
-    }
-
-    /// How wide the terminal is, where `COLUMNS` tells.
-    pub(crate) const fn columns(&self) -> Option<u16> {
-        self.columns
     }
 
     /// `text` in bold where stdout shows colour: a heading or a name in a result.

@@ -78,8 +78,6 @@ pub(crate) struct Settings {
     trust: Option<PathBuf>,
     /// The user's configuration file, whether it exists or not.
     pub(crate) config_file: Option<PathBuf>,
-    /// The workspace that the current folder is in: the folder of its `provisioning.toml`.
-    pub(crate) workspace: Option<PathBuf>,
     /// Keys that no client knows, to warn about.
     pub(crate) unknown: Vec<String>,
     layers: Layers,
@@ -121,7 +119,6 @@ impl Settings {
                 .or_else(|| default_cache(env)),
             trust: trust_folder(env),
             config_file: layers.user_file.clone(),
-            workspace: layers.workspace.clone(),
             unknown: layers.unknown.clone(),
             registry,
             layers,
@@ -148,13 +145,6 @@ impl Settings {
             .as_ref()
             .map(|it| it.value.as_path())
             .ok_or_else(|| no_home("the prefix", "`--prefix PATH` or `PROVISIONING_PREFIX`"))
-    }
-
-    /// Whether somebody chose the prefix, so that it is not the default one.
-    pub(crate) fn prefix_is_chosen(&self) -> bool {
-        self.prefix
-            .as_ref()
-            .is_some_and(|it| it.origin != Origin::Default)
     }
 
     /// Where downloads are kept.

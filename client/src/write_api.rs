@@ -27,12 +27,12 @@ mod upload;
 pub(crate) use upload::Upload;
 
 /// How long an answer may take. Checking and signing a large session is slow.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(600);
+const ANSWER_TIMEOUT: Duration = Duration::from_mins(10);
 /// How long to wait before each further try.
 const RETRY_DELAYS: [Duration; 3] = [
     Duration::from_millis(250),
-    Duration::from_millis(1000),
-    Duration::from_millis(3000),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
 ];
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -252,19 +252,18 @@ impl WriteClient {
     }
 
     fn refused(&self, status: StatusCode, bytes: &[u8]) -> Failure {
-        let failure = match serde_json::from_slice::<Problem>(bytes) {
-            Ok(problem) => Failure::from(problem),
-            Err(_) => {
-                let exit = match status.as_u16() {
-                    502..=504 => Exit::Unreachable,
-                    _ => Exit::Failed,
-                };
-                Failure::new(
-                    format!("http-{}", status.as_u16()),
-                    format!("the registry at `{}` answered {status}", self.location),
-                )
-                .with_exit(exit)
-            }
+        let failure = if let Ok(problem) = serde_json::from_slice::<Problem>(bytes) {
+            Failure::from(problem)
+        } else {
+            let exit = match status.as_u16() {
+                502..=504 => Exit::Unreachable,
+                _ => Exit::Failed,
+            };
+            Failure::new(
+                format!("http-{}", status.as_u16()),
+                format!("the registry at `{}` answered {status}", self.location),
+            )
+            .with_exit(exit)
         };
         match status {
             StatusCode::UNAUTHORIZED => {

@@ -42,6 +42,11 @@ struct ListedRegistry {
     default: bool,
 }
 
+#[derive(Serialize)]
+struct Removed {
+    url: String,
+}
+
 /// Runs it.
 pub(crate) fn run(action: &Action, context: &Context) -> Outcome<Exit> {
     match action {
@@ -123,10 +128,6 @@ fn remove(location: &RegistryLocation, context: &Context) -> Outcome<()> {
             format!("`{location}` is not remembered"),
         )
         .with_hint("`provisioning registry list` shows what is"));
-    }
-    #[derive(Serialize)]
-    struct Removed {
-        url: String,
     }
     let document = Removed {
         url: location.to_string(),

@@ -21,6 +21,7 @@ pub(crate) enum Action {
 struct Shown {
     registry: String,
     name: Option<String>,
+    root_version: Option<u64>,
     root_fingerprint: String,
     expires: Option<String>,
     state: String,
@@ -40,6 +41,7 @@ async fn show(context: &Context) -> Outcome<()> {
     let document = Shown {
         registry: location.to_string(),
         name: registry.discovery().map(|it| it.name.clone()),
+        root_version: registry.discovery().map(|it| it.root_version),
         root_fingerprint: registry.trusted().root_fingerprint().prefixed(),
         expires: registry.trusted().expires().map(|it| it.to_string()),
         state: context

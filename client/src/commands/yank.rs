@@ -35,7 +35,7 @@ pub(crate) struct UnyankArgs {
 }
 
 #[derive(Serialize)]
-struct Yanked {
+struct Done {
     kind: String,
     name: String,
     version: String,
@@ -84,7 +84,7 @@ fn report(
     serial: Option<u64>,
     context: &Context,
 ) -> Outcome<Exit> {
-    let document = Yanked {
+    let document = Done {
         kind: name.kind().to_string(),
         name: name.to_string(),
         version: version.to_string(),

@@ -14,7 +14,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _};
 use provisioning_package::{Digest, Hasher, HashingReader};
 use provisioning_trust::TransportError;
 
-use super::source::{FileStream, Source};
+use super::source::{FileStream, Source, cause_of};
 use crate::durable::sync_folder;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Bar, Progress};
@@ -106,7 +106,7 @@ impl ArchiveCache {
             let (digest, length) = part.hasher.finish();
             return Err(wrong_bytes(wanted, digest, length));
         }
-        finish(part, &place)?;
+        finish(&part, &place)?;
         sync_folder(&self.folder)?;
         Ok(place)
     }
@@ -260,7 +260,7 @@ impl Part {
 }
 
 /// Makes a right archive durable under its final name.
-fn finish(part: Part, place: &Path) -> Outcome<()> {
+fn finish(part: &Part, place: &Path) -> Outcome<()> {
     part.file
         .sync_all()
         .and_then(|()| std::fs::rename(&part.path, place))
@@ -337,11 +337,8 @@ fn broken_off(wanted: &WantedArchive, problem: &TransportError) -> Failure {
         "registry-unreachable",
         format!("cannot fetch the archive of {}", wanted.label),
     );
-    let failure = match problem {
-        TransportError::Unreachable { source } => failure.with_chain(source.as_ref()),
-        other => failure.with_chain(other),
-    };
     failure
+        .with_chain(cause_of(problem))
         .with_exit(Exit::Unreachable)
         .with_hint("run the same command again: what has arrived is kept and taken up")
 }

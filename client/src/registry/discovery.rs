@@ -5,7 +5,7 @@ use provisioning_registry_api::discovery::{Discovery, PROTOCOL};
 use provisioning_registry_api::paths::DISCOVERY;
 use provisioning_trust::{Transport as _, TransportError};
 
-use super::source::Source;
+use super::source::{Source, cause_of};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::settings::RegistryLocation;
 
@@ -39,11 +39,8 @@ fn unreachable(problem: &TransportError, location: &RegistryLocation) -> Failure
         "registry-unreachable",
         format!("cannot reach the registry at `{location}`"),
     );
-    let failure = match problem {
-        TransportError::Unreachable { source } => failure.with_chain(source.as_ref()),
-        other => failure.with_chain(other),
-    };
     failure
+        .with_chain(cause_of(problem))
         .with_exit(Exit::Unreachable)
         .with_hint("check the address and the network; `provisioning config show` tells where the address comes from")
 }

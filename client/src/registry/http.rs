@@ -25,7 +25,7 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 5;
 /// How long to wait before each further try.
-const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(250), Duration::from_millis(1000)];
+const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 /// A registry's server.
 #[derive(Debug)]

@@ -72,3 +72,12 @@ impl Transport for Source {
         })
     }
 }
+
+/// What lies behind a transport's error: the last error of the network where it has one.
+pub(super) fn cause_of(problem: &TransportError) -> &(dyn std::error::Error + 'static) {
+    if let TransportError::Unreachable { source } = problem {
+        source.as_ref()
+    } else {
+        problem
+    }
+}

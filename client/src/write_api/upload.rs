@@ -20,7 +20,7 @@ use crate::output::{Bar, Progress};
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// How long nothing may move before an upload counts as broken off.
-const STALL_TIMEOUT: Duration = Duration::from_secs(120);
+const STALL_TIMEOUT: Duration = Duration::from_mins(2);
 /// How often that is looked at.
 const STALL_TICK: Duration = Duration::from_secs(2);
 /// How often an upload is begun again.

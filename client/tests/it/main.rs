@@ -2,6 +2,8 @@
 //!
 //! A test file that is not named here does not run, which the last test notices.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod bundle;
 mod compat;
 mod config;

@@ -127,18 +127,24 @@ fn a_folder_can_be_read_and_never_published_to() {
     );
 }
 
+/// Text that does not compress well, always the same.
+fn noise(length: usize) -> String {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut text = String::with_capacity(length);
+    while text.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        text.push(char::from(b'!' + u8::try_from(state % 90).unwrap()));
+    }
+    text
+}
+
 #[test]
 fn a_publish_that_was_killed_anywhere_succeeds_when_it_is_run_again() {
     let registry = Registry::start();
     let client = Client::of(&registry);
-    let noise: String = (0..400_000_u64)
-        .map(|it| {
-            format!(
-                "{:016x}",
-                it.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(17)
-            )
-        })
-        .collect();
+    let noise = noise(6_400_000);
     for (round, delay) in [5, 20, 60, 120, 250].into_iter().enumerate() {
         let version = format!("1.0.{round}");
         let archive = client.build(&Sample::extension("big", &version).file("noise", &noise));

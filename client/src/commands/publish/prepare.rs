@@ -114,9 +114,11 @@ fn read(file: &Path, context: &Context) -> Outcome<Archive> {
     }
     let manifest = parsed.manifest;
     let target = target_of(file);
-    let label = match target {
-        Target::Any => format!("{} {}", manifest.name, manifest.version),
-        other => format!("{} {} for {other}", manifest.name, manifest.version),
+    let version = format!("{} {}", manifest.name, manifest.version);
+    let label = if target == Target::Any {
+        version
+    } else {
+        format!("{version} for {target}")
     };
     Ok(Archive {
         name: manifest.name,

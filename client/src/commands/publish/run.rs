@@ -20,9 +20,7 @@ pub(super) async fn run(args: &Publish, context: &Context) -> Outcome<Exit> {
     let api = WriteClient::open(context).await?;
     let prepared = prepare(&args.files, &args.targets, context)?;
     let mut status = api.open_session(&prepared.session).await?;
-    context
-        .output
-        .detail(&format!("publish session `{}`", status.session));
+    tracing::info!(session = status.session, "publishing");
     status = send_missing(&api, &prepared, status, context).await?;
     if status.state == SessionState::Uploading && status.missing.is_empty() {
         status = api.finalize(&status.session).await?;
