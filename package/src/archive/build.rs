@@ -97,16 +97,29 @@ fn copy_file(
     let mut file = open_file(path)?;
     let mut left = size;
     loop {
-        let count = match file.read(buffer) {
-            Ok(0) => break,
-            Ok(count) => count,
-            Err(problem) if problem.kind() == io::ErrorKind::Interrupted => continue,
-            Err(problem) => return Err(ArchiveError::io("read", path)(problem)),
-        };
+        let count = fill(&mut file, buffer).map_err(ArchiveError::io("read", path))?;
         left = left.checked_sub(count as u64).ok_or_else(changed)?;
         packer.write_all(&buffer[..count]).map_err(output_error)?;
+        if count < buffer.len() {
+            break;
+        }
     }
     if left == 0 { Ok(()) } else { Err(changed()) }
+}
+
+/// Reads until the buffer is full or the file ends. A compressor may choose differently when
+/// it gets the same bytes in other pieces, and file systems differ in how much one read gives.
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(problem) if problem.kind() == io::ErrorKind::Interrupted => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(filled)
 }
 
 /// Opens what was a regular file a moment ago, and waits for nothing if it became a pipe.

@@ -216,7 +216,13 @@ fn the_bytes_of_an_archive_are_the_ones_that_they_always_were() {
     });
     // Another compressor version changes these, and with them the digest of every package
     // that is built again: change them knowingly.
-    assert_eq!(digests, ["ZST", "GZ",]);
+    assert_eq!(
+        digests,
+        [
+            "ad82e98d703a3f263f1132820ef7ff887cafe806caa9f21a9fa85d9623743470",
+            "e4b1a05e354ba8e97f028333c12870c7cb4475c2ac923d89181068e80a76a7ff",
+        ]
+    );
 }
 
 #[test]
@@ -228,7 +234,7 @@ fn headers_are_plain_and_name_nobody() {
         ..BuildOptions::default()
     };
     let (_, bytes) = build(tree.path(), &options).unwrap();
-    assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
+    assert_eq!(bytes[..10], [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     let mut tar = Vec::new();
     std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(&bytes[..]), &mut tar).unwrap();
     assert_eq!(tar.len(), 512 + 512 + 1024, "no extended header");
@@ -252,6 +258,9 @@ fn our_zstd_window_is_no_larger_than_anybody_reads() {
     let (_, bytes) = build(tree.path(), &BuildOptions::default()).unwrap();
     assert_eq!(bytes[4] & 0x20, 0, "no single segment");
     let window = 1_u64 << (10 + (bytes[5] >> 3));
-    assert!(window <= 8 << 20 && bytes[5] & 7 == 0, "{window}");
+    assert!(
+        window <= 8 << 20 && bytes[5].trailing_zeros() >= 3,
+        "{window}"
+    );
     assert_eq!(bytes[4] & 4, 4, "a checksum of the content");
 }

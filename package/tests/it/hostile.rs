@@ -40,7 +40,12 @@ pub(crate) fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
             } else {
                 fs::read_to_string(&path).unwrap().into()
             };
-            let stamp = format!("{} {content:?} {}", metadata.mode(), metadata.ctime_nsec());
+            let stamp = format!(
+                "{} {} {}",
+                metadata.mode(),
+                content.display(),
+                metadata.ctime_nsec()
+            );
             found.insert(path, stamp);
         }
     }

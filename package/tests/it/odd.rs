@@ -1,6 +1,7 @@
 //! Archives that look odd and are honest: accepted, and unpacked as they say.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -131,7 +132,6 @@ fn modes_become_plain_and_owners_and_times_play_no_part() {
             .put(265, b"root"),
     ];
     let (_, home) = accept_entries(entries);
-    use std::os::unix::fs::PermissionsExt as _;
     for (path, mode) in [
         ("none", 0o644),
         ("all", 0o755),
@@ -150,12 +150,12 @@ fn long_names_are_read_in_every_dialect() {
     let long = vec!["n".repeat(90); 11].join("/");
     assert!(long.len() < 1024);
     let (paths, _home) = accept_entries(vec![gnu(b'L', &long), file("n", "x").gnu_magic()]);
-    assert_eq!(paths, [long.clone()]);
+    assert_eq!(paths, std::slice::from_ref(&long));
     let (paths, _home) = accept_entries(vec![
         pax(&[("path", &long), ("mtime", "1.5")]),
         file("n", "x"),
     ]);
-    assert_eq!(paths, [long.clone()]);
+    assert_eq!(paths, std::slice::from_ref(&long));
     let entries = vec![
         gnu(b'K', &long),
         gnu(b'L', "l"),

@@ -36,10 +36,10 @@ impl Home {
         let before = snapshot(&self.near(""));
         let problem = self.unpack(entries, to).unwrap_err();
         assert_eq!(snapshot(&self.near("")), before);
-        match problem {
-            ArchiveError::Occupied { path } => path,
-            other => panic!("{other}"),
-        }
+        let ArchiveError::Occupied { path } = problem else {
+            panic!("{problem}");
+        };
+        path
     }
 }
 
