@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
 use tokio::sync::{RwLock, Semaphore};
@@ -33,7 +33,8 @@ pub(crate) struct Shared {
     pub(crate) clock: Clock,
     pub(crate) inspections: Semaphore,
     pub(crate) page: RwLock<Option<(u64, bytes::Bytes)>>,
-    pub(crate) crash: Option<CrashPoint>,
+    /// Where to die, set once the server runs: starting passes some of the same steps.
+    pub(crate) crash: OnceLock<CrashPoint>,
 }
 
 impl App {
@@ -62,7 +63,7 @@ impl App {
 
     /// Dies here if the settings say so. Only tests do.
     pub(crate) fn may_crash(&self, point: CrashPoint) {
-        if self.crash == Some(point) {
+        if self.crash.get() == Some(&point) {
             std::process::abort();
         }
     }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -99,13 +100,16 @@ impl Server {
             clock,
             inspections: Semaphore::new(INSPECTIONS_MAX),
             page: RwLock::new(None),
-            crash: settings.crash,
+            crash: OnceLock::new(),
         });
         let caught_up = async {
             app.read_side.bring_all_up(&app).await?;
             app.read_side.refresh(&app).await
         };
         caught_up.await.map_err(StartError::ReadSide)?;
+        if let Some(point) = settings.crash {
+            app.crash.get_or_init(|| point);
+        }
         Ok(Self {
             app,
             listener,

@@ -1,7 +1,8 @@
 //! A registry under test: the program itself in a folder of its own, and what a publisher
 //! does with it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -103,6 +104,17 @@ impl Registry {
     pub(crate) async fn get(&self, path: &str) -> Response {
         let url = format!("{}/{path}", self.base);
         self.http.get(url).send().await.unwrap()
+    }
+
+    /// Asks for a path exactly as it is spelled: clients fold `..` away before they ask.
+    pub(crate) fn get_raw(&self, path: &str) -> String {
+        let address = self.base.strip_prefix("http://").unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     pub(crate) async fn get_with(&self, path: &str, name: &str, value: &str) -> Response {
