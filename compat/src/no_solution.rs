@@ -236,7 +236,13 @@ fn summary(request: &Request, kind: NoSolutionKind, causes: &[Cause]) -> String 
             format!("no solution for {asked}: a version that would do cannot be taken")
         }
         NoSolutionKind::Conflict | NoSolutionKind::GaveUp => {
-            format!("no solution for {asked}: these cannot all hold")
+            let unmet = causes.iter().find(|it| it.kind == CauseKind::NoVersion);
+            match unmet.and_then(|it| it.on.as_ref().zip(it.requirement.as_ref())) {
+                Some((name, req)) => {
+                    format!("no solution for {asked}: no version of {name} meets `{req}`")
+                }
+                None => format!("no solution for {asked}: these cannot all hold"),
+            }
         }
     }
 }

@@ -90,7 +90,11 @@ fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact) -> Cause {
         "no version of {} meets `{requirement}`: this registry has {has}",
         view.name
     );
-    cause(CauseKind::NoVersion, view, None, text)
+    Cause {
+        on: Some(view.name.clone()),
+        requirement: Some(requirement),
+        ..cause(CauseKind::NoVersion, view, None, text)
+    }
 }
 
 /// Versions that meet all of `facts` but cannot be taken, each sort in one sentence.
@@ -134,7 +138,11 @@ fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact]) -> Vec<Ca
         })
         .collect();
     if !pre_releases.is_empty() {
-        let because = "a pre-release, and nothing names it".to_owned();
+        let because = if pre_releases.len() == 1 {
+            "a pre-release, and nothing names it".to_owned()
+        } else {
+            "pre-releases, and nothing names them".to_owned()
+        };
         groups.insert((CauseKind::PreRelease, because), pre_releases);
     }
     groups

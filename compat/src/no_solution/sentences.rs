@@ -12,10 +12,19 @@ use crate::solver::universe::{PackageId, Reason, Universe, View};
 
 /// Every requirement of the proof, in its order.
 pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof) -> Vec<Cause> {
-    let facts = proof.facts.iter();
-    facts
-        .flat_map(|fact| of_fact(universe, proof, fact))
-        .collect()
+    let mut causes: Vec<Cause> = Vec::with_capacity(proof.facts.len());
+    for cause in proof
+        .facts
+        .iter()
+        .flat_map(|it| of_fact(universe, proof, it))
+    {
+        // `core = "^3.2", min-core = "3.2.0"` is one bound, written as two.
+        match causes.last_mut() {
+            Some(last) if is_one_row(last, &cause) => join_bounds(last, &cause),
+            _ => causes.push(cause),
+        }
+    }
+    causes
 }
 
 /// Who asks, in the middle of a sentence.
@@ -164,6 +173,22 @@ fn of_request(universe: &Universe<'_>, fact: &Fact, target: PackageName) -> Caus
         on: Some(target),
         requirement: Some(selector),
         text,
+    }
+}
+
+fn is_one_row(left: &Cause, right: &Cause) -> bool {
+    left.kind == CauseKind::Row
+        && right.kind == CauseKind::Row
+        && (&left.package, &left.versions, &left.on) == (&right.package, &right.versions, &right.on)
+}
+
+fn join_bounds(row: &mut Cause, other: &Cause) {
+    if let (Some(has), Some(more)) = (&mut row.requirement, &other.requirement) {
+        let joined = format!("{has}, {more}");
+        row.text = row
+            .text
+            .replace(&format!("`{has}`"), &format!("`{joined}`"));
+        *has = joined;
     }
 }
 

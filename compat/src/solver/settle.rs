@@ -24,6 +24,7 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
         let version = view.usable[*index];
         picked.insert(view.name.clone(), (view, version));
     }
+    let mut owners = owners(universe, &picked);
     let packages = picked
         .iter()
         .map(|(name, (_, version))| {
@@ -34,7 +35,7 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
                 kind: name.kind(),
                 version: version.version.clone(),
                 archive: archive.clone(),
-                brought_by: brought_by(universe, &picked, name),
+                brought_by: owners.remove(name).unwrap_or_default(),
             };
             (name.clone(), chosen)
         })
@@ -46,19 +47,23 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
     }
 }
 
-fn brought_by(universe: &Universe<'_>, picked: &Picked<'_>, name: &PackageName) -> Vec<String> {
-    let wanted = universe.request.wanted.iter();
-    let mut owners: Vec<String> = wanted
-        .filter(|it| it.name == *name && !it.optional)
-        .map(|it| owner_phrase(&it.owner))
-        .collect();
+/// Who brought each package: the request first, then other packages.
+fn owners(universe: &Universe<'_>, picked: &Picked<'_>) -> BTreeMap<PackageName, Vec<String>> {
+    let mut owners: BTreeMap<PackageName, Vec<String>> = BTreeMap::new();
+    for wanted in universe.request.wanted.iter().filter(|it| !it.optional) {
+        let of_package = owners.entry(wanted.name.clone()).or_default();
+        of_package.push(owner_phrase(&wanted.owner));
+    }
+    for of_package in owners.values_mut() {
+        of_package.sort();
+        of_package.dedup();
+    }
     for (owner, (_, version)) in picked {
-        let dependency = version.dependencies.get(name);
-        if dependency.is_some_and(|it| !it.optional) {
-            owners.push(format!("{owner} {}", version.version));
+        for (name, _) in version.dependencies.iter().filter(|(_, it)| !it.optional) {
+            let of_package = owners.entry(name.clone()).or_default();
+            of_package.push(format!("{owner} {}", version.version));
         }
     }
-    owners.dedup();
     owners
 }
 

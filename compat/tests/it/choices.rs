@@ -11,11 +11,9 @@ use crate::shelf::{Item, Shelf, asking, name, text_of};
 
 fn solved_with(request: &Request, shelf: &Shelf) -> String {
     let solution = solve(request, &Matrix::default(), &shelf.index()).unwrap();
-    let mut text = text_of(&solution);
-    for warning in &solution.warnings {
-        text += &format!("\nwarning: {warning}");
-    }
-    text
+    let mut lines = vec![text_of(&solution)];
+    lines.extend(solution.warnings.iter().map(|it| format!("warning: {it}")));
+    lines.join("\n")
 }
 
 fn solved(specs: &[&str], shelf: &Shelf) -> String {

@@ -31,8 +31,7 @@ fn a_matrix_row_is_named_with_its_line_and_what_would_fit() {
     no solution for `core@3.1.0` and `platform@2.5.3`: these cannot all hold
       - you asked for `core@3.1.0`
       - you asked for `platform@2.5.3`
-      - the matrix lets platform 2.5.3 go only with core `>=3.2.0` (versions.toml line 6)
-      - the matrix lets platform 2.5.3 go only with core `^3.2` (versions.toml line 6)
+      - the matrix lets platform 2.5.3 go only with core `>=3.2.0, ^3.2` (versions.toml line 6)
     help: core 3.2.1 would fit: `provisioning install platform@2.5.3 core@3.2.1`
     help: platform 2.5.0 would fit: `provisioning install core@3.1.0 platform@2.5.0`
     nothing was changed
@@ -93,7 +92,7 @@ fn a_missing_dependency_names_who_needs_it() {
 fn a_version_that_does_not_exist_lists_those_that_do() {
     let shelf = Shelf::plain("a 1.0.0, a 1.1.0, a 2.0.0");
     insta::assert_snapshot!(refused(&["a@3"], &shelf), @r"
-    no solution for `a@3`: these cannot all hold
+    no solution for `a@3`: no version of a meets `^3`
       - you asked for `a@3`
       - no version of a meets `^3`: this registry has 1.0.0, 1.1.0 and 2.0.0
     help: a 2.0.0 would fit: `provisioning install a@2.0.0`
@@ -185,7 +184,7 @@ fn a_package_that_has_pre_releases_alone_says_so() {
     insta::assert_snapshot!(refused(&["a"], &shelf), @r"
     no solution for `a`: a version that would do cannot be taken
       - you asked for `a`
-      - a 1.0.0-rc.1 and 1.0.0-rc.2 would do but are a pre-release, and nothing names it
+      - a 1.0.0-rc.1 and 1.0.0-rc.2 would do but are pre-releases, and nothing names them
     help: `--pre` takes pre-releases
     nothing was changed
     ");
@@ -278,7 +277,7 @@ fn the_nearest_bundles_that_would_do_are_offered() {
         document("lts-3.1", &[("core", "3.1.5"), ("platform", "2.4.8")]),
     ];
     insta::assert_snapshot!(refusal.with_bundles(&request, &documents), @r"
-    no solution for `core` and `platform@2.5.3`: these cannot all hold
+    no solution for `core` and `platform@2.5.3`: no version of core meets `^9`
       - you asked for `core`
       - you asked for `platform@2.5.3`
       - the matrix lets platform 2.5.3 go only with core `^9` (versions.toml line 2)
@@ -315,9 +314,9 @@ fn the_same_refusal_is_data_for_programs() {
         },
         {
           "kind": "no-version",
-          "on": null,
+          "on": "b",
           "package": "b",
-          "requirement": null,
+          "requirement": "^2",
           "text": "no version of b meets `^2`: this registry has 1.0.0",
           "versions": null
         }
@@ -326,7 +325,7 @@ fn the_same_refusal_is_data_for_programs() {
         "`provisioning info NAME` shows a package's versions and what each needs"
       ],
       "kind": "conflict",
-      "summary": "no solution for `a`: these cannot all hold"
+      "summary": "no solution for `a`: no version of b meets `^2`"
     }
     "#);
 }

@@ -55,14 +55,10 @@ fn bundle(members: &[&str]) -> Request {
 
 fn solved(request: &Request) -> String {
     let solution = solve(request, &matrix(), &shelf().index()).unwrap();
-    let mut text = text_of(&solution);
-    for warning in &solution.warnings {
-        text += &format!("\nwarning: {warning}");
-    }
-    for moved in &solution.moved {
-        text += &format!("\nmoved: {moved}");
-    }
-    text
+    let mut lines = vec![text_of(&solution)];
+    lines.extend(solution.warnings.iter().map(|it| format!("warning: {it}")));
+    lines.extend(solution.moved.iter().map(|it| format!("moved: {it}")));
+    lines.join("\n")
 }
 
 #[test]

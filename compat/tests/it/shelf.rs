@@ -117,14 +117,11 @@ impl Shelf {
 
     pub(crate) fn add(&mut self, item: Item) -> &mut Self {
         let place = self.entries.iter().position(|it| it.name == item.name);
-        let entry = match place {
-            Some(place) => &mut self.entries[place],
-            None => {
-                self.entries.push(IndexEntry::new(item.name.clone()));
-                self.entries.last_mut().unwrap()
-            }
-        };
-        entry.versions.push(item.version);
+        let place = place.unwrap_or_else(|| {
+            self.entries.push(IndexEntry::new(item.name.clone()));
+            self.entries.len() - 1
+        });
+        self.entries[place].versions.push(item.version);
         self
     }
 
