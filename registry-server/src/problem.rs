@@ -246,18 +246,15 @@ impl From<Denied> for Refusal {
 impl ServerError {
     /// The refusal that the client is told.
     pub(crate) fn into_refusal(self) -> Refusal {
-        match self {
-            Self::Refused(refusal) => *refusal,
-            error => {
-                let is_full = is_disk_full(&error);
-                let chain = chain(&error);
-                tracing::error!(error = chain, "request failed: {chain}");
-                if is_full {
-                    Refusal::new(Code::StorageFull, "the registry has no room for this")
-                } else {
-                    Refusal::new(Code::Internal, "the registry failed; its log says why")
-                }
-            }
+        if let Self::Refused(refusal) = self {
+            return *refusal;
+        }
+        let chain = chain(&self);
+        tracing::error!(error = chain, "request failed: {chain}");
+        if is_disk_full(&self) {
+            Refusal::new(Code::StorageFull, "the registry has no room for this")
+        } else {
+            Refusal::new(Code::Internal, "the registry failed; its log says why")
         }
     }
 }

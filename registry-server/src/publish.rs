@@ -36,12 +36,11 @@ pub(crate) async fn commit(
     let mut known_since = 0;
     let mut is_change = false;
     for (declared, planned) in row.declared.iter().zip(&planned) {
-        match existing_serial(&mut tx, declared).await? {
-            Some(serial) => known_since = known_since.max(serial),
-            None => {
-                add(app, &mut tx, (row, principal), planned).await?;
-                is_change = true;
-            }
+        if let Some(serial) = existing_serial(&mut tx, declared).await? {
+            known_since = known_since.max(serial);
+        } else {
+            add(app, &mut tx, (row, principal), planned).await?;
+            is_change = true;
         }
     }
     let serial = if is_change {

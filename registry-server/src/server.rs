@@ -21,7 +21,7 @@ use crate::setup::{DataFolder, SetupError};
 use crate::storage::{Storage, StorageError};
 
 /// How often the timestamp is signed again. It lives for 48 hours.
-const REFRESH_EVERY: Duration = Duration::from_secs(60 * 60);
+const REFRESH_EVERY: Duration = Duration::from_hours(1);
 /// How often changes are looked for that are kept but not readable (a full disk, say).
 const CATCH_UP_EVERY: Duration = Duration::from_secs(5);
 /// How long a session may wait for archives.

@@ -56,7 +56,7 @@ impl Default for Limits {
             body_stall: Duration::from_secs(15),
             body_window: Duration::from_secs(20),
             body_rate_min: 1024,
-            write_stall: Duration::from_secs(60),
+            write_stall: Duration::from_mins(1),
             connections: 4096,
             connections_per_address: 512,
             shutdown: Duration::from_secs(20),

@@ -23,13 +23,13 @@ pub(crate) async fn surround(request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
-        Ok(response) => response,
-        Err(_) => {
+    let mut response =
+        if let Ok(response) = AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            response
+        } else {
             tracing::error!(request.id = id, "request {id} panicked");
             Refusal::new(Code::Internal, "the registry failed; its log says why").into_response()
-        }
-    };
+        };
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         write_problem(&mut response, problem, &id);
     }

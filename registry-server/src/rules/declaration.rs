@@ -108,8 +108,8 @@ pub(crate) fn join(
                 .map(|(left, right)| {
                     Some(DeclaredArchive {
                         target: left.target,
-                        digest: either(left.digest, right.digest)?,
-                        size: either(left.size, right.size)?,
+                        digest: either(left.digest, right.digest).ok()?,
+                        size: either(left.size, right.size).ok()?,
                     })
                 })
                 .collect::<Option<Vec<_>>>()?;
@@ -121,11 +121,14 @@ pub(crate) fn join(
         .collect()
 }
 
-/// The known one of two values; `None` where both are known and differ.
-fn either<T: PartialEq>(left: Option<T>, right: Option<T>) -> Option<Option<T>> {
+/// Two values are known and differ.
+struct Contradiction;
+
+/// The known one of two values.
+fn either<T: PartialEq>(left: Option<T>, right: Option<T>) -> Result<Option<T>, Contradiction> {
     match (left, right) {
-        (Some(left), Some(right)) => (left == right).then_some(Some(left)),
-        (left, right) => Some(left.or(right)),
+        (Some(left), Some(right)) if left != right => Err(Contradiction),
+        (left, right) => Ok(left.or(right)),
     }
 }
 

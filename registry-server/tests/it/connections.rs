@@ -114,8 +114,8 @@ const TICK: Duration = Duration::from_millis(50);
 #[tokio::test]
 async fn silent_and_slow_heads_are_closed_in_time() {
     let server = Impatient::start().await;
-    let (silent, said) = until_closed(server.address, String::new(), b"", TICK).await;
-    assert!(silent < Duration::from_secs(3), "{silent:?} {said}");
+    let (silent, words) = until_closed(server.address, String::new(), b"", TICK).await;
+    assert!(silent < Duration::from_secs(3), "{silent:?} {words}");
     let head = "GET /livez HTTP/1.1\r\nHost: x\r\n".to_owned();
     let (slow, _) = until_closed(server.address, head, b"X-A: b\r\n", TICK).await;
     assert!(slow < Duration::from_secs(3), "{slow:?}");
@@ -140,9 +140,9 @@ async fn stalled_and_dripping_bodies_are_closed_in_time() {
     let (stalled, said) = until_closed(server.address, head.clone(), b"", TICK).await;
     assert!(stalled < Duration::from_secs(4), "{stalled:?} {said}");
     assert!(said.starts_with("HTTP/1.1 408"), "{said}");
-    let (dripping, said) = until_closed(server.address, head, b" ", TICK).await;
-    assert!(dripping > Duration::from_secs(1), "{dripping:?}");
-    assert!(dripping < Duration::from_secs(6), "{dripping:?} {said}");
+    let (drips, said) = until_closed(server.address, head, b" ", TICK).await;
+    assert!(drips > Duration::from_secs(1), "{drips:?}");
+    assert!(drips < Duration::from_secs(6), "{drips:?} {said}");
     assert!(said.starts_with("HTTP/1.1 408"), "{said}");
     assert!(server.is_serving().await);
 }
@@ -160,12 +160,12 @@ async fn connections_above_the_limit_of_one_address_are_turned_away() {
         "no seat is left for this address"
     );
     drop(held);
-    let mut served = false;
+    let mut is_back = false;
     for _ in 0..40 {
         tokio::time::sleep(TICK).await;
-        served = served || server.is_serving().await;
+        is_back = is_back || server.is_serving().await;
     }
-    assert!(served, "seats are given back");
+    assert!(is_back, "seats are given back");
 }
 
 #[tokio::test]

@@ -12,14 +12,17 @@ async fn a_publish_killed_at_any_step_succeeds_when_it_is_tried_again() {
     let mut registry = Registry::start();
     let before = archive("core@1.0.0", "acknowledged");
     registry
-        .publish("core@1.0.0", &[before.clone()])
+        .publish("core@1.0.0", std::slice::from_ref(&before))
         .await
         .unwrap();
     for (number, point) in CrashPoint::ALL.into_iter().enumerate() {
         registry.kill_and_restart(&["--crash-at", point.as_str()]);
         let spec = format!("redis@1.0.{number}");
         let redis = archive(&spec, point.as_str());
-        let broken = registry.publish(&spec, &[redis.clone()]).await.unwrap_err();
+        let broken = registry
+            .publish(&spec, std::slice::from_ref(&redis))
+            .await
+            .unwrap_err();
         assert_eq!(broken.code, "broken", "{point:?}: {broken:?}");
         assert!(!registry.wait().success(), "{point:?}");
 
@@ -39,7 +42,10 @@ async fn a_publish_killed_at_any_step_succeeds_when_it_is_tried_again() {
                 | CrashPoint::Visible
         );
         assert_eq!(is_listed, is_committed, "{point:?}");
-        let status = registry.publish(&spec, &[redis.clone()]).await.unwrap();
+        let status = registry
+            .publish(&spec, std::slice::from_ref(&redis))
+            .await
+            .unwrap();
         assert_eq!(status.state, SessionState::Visible, "{point:?}");
         assert_eq!(registry.archive(&redis.digest).await, redis.bytes);
         assert_eq!(registry.archive(&before.digest).await, before.bytes);
@@ -67,18 +73,20 @@ async fn a_server_killed_at_random_serves_all_that_it_acknowledged() {
         for number in 0.. {
             let spec = format!("redis@{round}.{number}.0");
             let redis = archive(&spec, &spec);
-            match registry.publish(&spec, &[redis.clone()]).await {
-                Ok(_) => acknowledged.push((spec, redis)),
-                Err(_) => {
-                    last = Some((spec, redis));
-                    break;
-                }
+            let published = registry.publish(&spec, std::slice::from_ref(&redis)).await;
+            if published.is_err() {
+                last = Some((spec, redis));
+                break;
             }
+            acknowledged.push((spec, redis));
         }
         killer.await.unwrap();
         registry.kill_and_restart(&[]);
         let (spec, redis) = last.unwrap();
-        registry.publish(&spec, &[redis.clone()]).await.unwrap();
+        registry
+            .publish(&spec, std::slice::from_ref(&redis))
+            .await
+            .unwrap();
         acknowledged.push((spec, redis));
     }
     let entry = registry.index("redis").await;

@@ -13,7 +13,7 @@ async fn a_published_version_is_readable_byte_for_byte() {
     let registry = Registry::start();
     let redis = archive("redis@1.0.0", "hello");
     let status = registry
-        .publish("redis@1.0.0", &[redis.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&redis))
         .await
         .unwrap();
     assert_eq!(status.state, SessionState::Visible);
@@ -30,7 +30,7 @@ async fn the_same_bytes_again_succeed_and_change_nothing() {
     let registry = Registry::start();
     let redis = archive("redis@1.0.0", "hello");
     let first = registry
-        .publish("redis@1.0.0", &[redis.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&redis))
         .await
         .unwrap();
     let again = registry.publish("redis@1.0.0", &[redis]).await.unwrap();
@@ -47,11 +47,11 @@ async fn other_bytes_are_refused_and_both_digests_named() {
     let first = archive("redis@1.0.0", "first");
     let second = archive("redis@1.0.0", "second");
     registry
-        .publish("redis@1.0.0", &[first.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&first))
         .await
         .unwrap();
     let refused = registry
-        .publish("redis@1.0.0", &[second.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&second))
         .await
         .unwrap_err();
     assert_eq!(
@@ -280,7 +280,7 @@ async fn targets_are_not_added_to_a_published_version() {
     let x86 = pack(&text, "x86", Target::LinuxX86_64, ArchiveFormat::TarZst);
     let arm = pack(&text, "arm", Target::LinuxArm64, ArchiveFormat::TarZst);
     registry
-        .publish("platform@1.0.0", &[x86.clone()])
+        .publish("platform@1.0.0", std::slice::from_ref(&x86))
         .await
         .unwrap();
     let code = refusal(&registry, "platform@1.0.0", &[x86, arm.clone()]).await;

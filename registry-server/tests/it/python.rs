@@ -3,7 +3,6 @@
     clippy::disallowed_methods,
     reason = "a test may ask the environment where its tools are"
 )]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use std::path::Path;
 use std::process::Command;

@@ -61,7 +61,7 @@ async fn archives_can_be_read_in_parts_and_are_immutable() {
     let registry = Registry::start();
     let redis = archive("redis@1.0.0", &"x".repeat(4000));
     registry
-        .publish("redis@1.0.0", &[redis.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&redis))
         .await
         .unwrap();
     let path = format!("archives/sha256/{}", redis.digest.hex());
@@ -111,7 +111,7 @@ async fn a_large_archive_is_streamed_whole_and_in_parts() {
     let redis = archive("redis@1.0.0", &noise);
     assert!(redis.bytes.len() > 400_000);
     registry
-        .publish("redis@1.0.0", &[redis.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&redis))
         .await
         .unwrap();
     assert_eq!(registry.archive(&redis.digest).await, redis.bytes);
@@ -128,7 +128,7 @@ async fn downloads_by_name_redirect_to_the_digest() {
     let registry = Registry::start();
     let redis = archive("redis@1.0.0", "x");
     registry
-        .publish("redis@1.0.0", &[redis.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&redis))
         .await
         .unwrap();
     for target in Target::ALL {
@@ -219,7 +219,7 @@ async fn scripts_change_when_a_client_is_published() {
     let format = provisioning_package::ArchiveFormat::TarGz;
     let client = crate::registry::pack(&text, "x", Target::LinuxX86_64, format);
     registry
-        .publish("client@1.0.0", &[client.clone()])
+        .publish("client@1.0.0", std::slice::from_ref(&client))
         .await
         .unwrap();
     let after = registry.get("install.sh").await.text().await.unwrap();

@@ -10,7 +10,7 @@ async fn a_yank_is_shown_with_its_reason_and_taken_back() {
     let registry = Registry::start();
     let redis = archive("redis@1.0.0", "x");
     registry
-        .publish("redis@1.0.0", &[redis.clone()])
+        .publish("redis@1.0.0", std::slice::from_ref(&redis))
         .await
         .unwrap();
     let path = "packages/extension/redis/versions/1.0.0/yank";
