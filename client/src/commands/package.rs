@@ -1,13 +1,15 @@
 //! `provisioning package`: make and read archives. No registry is needed.
 
+use std::path::Path;
+
 use clap::Subcommand;
 use provisioning_package::{
-    ArchiveEntry, ArchiveReport, EntryKind, Manifest, ManifestNote, ParsedManifest,
+    ArchiveEntry, ArchiveError, ArchiveReport, EntryKind, Manifest, ManifestNote, ParsedManifest,
 };
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 
 mod build;
 mod inspect;
@@ -57,7 +59,7 @@ struct EntryJson {
 }
 
 impl ArchiveDocument {
-    fn new(archive: &std::path::Path, report: ArchiveReport, manifest: Option<&Manifest>) -> Self {
+    fn new(archive: &Path, report: ArchiveReport, manifest: Option<&Manifest>) -> Self {
         Self {
             archive: archive.display().to_string(),
             digest: report.facts.digest.prefixed(),
@@ -85,6 +87,16 @@ impl From<ArchiveEntry> for EntryJson {
             target,
         }
     }
+}
+
+/// What to say where an archive, or a folder that should become one, cannot be used: which
+/// one, and which rule it breaks.
+pub(crate) fn refused(path: &Path, problem: ArchiveError) -> Failure {
+    if !problem.is_refusal() {
+        return problem.into();
+    }
+    let message = format!("`{}` is refused: {problem}", path.display());
+    Failure::new(problem.code(), message).with_exit(Exit::Verification)
 }
 
 /// The manifest of an archive that may lack one, or have one that makes no sense: reading an

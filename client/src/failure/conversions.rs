@@ -88,7 +88,7 @@ impl From<SourceError> for Failure {
 
 impl From<TrustError> for Failure {
     fn from(problem: TrustError) -> Self {
-        let exit = if problem.is_unreachable() {
+        let exit = if problem.is_unreachable() || matches!(problem, TrustError::NeverMet) {
             Exit::Unreachable
         } else if matches!(problem, TrustError::State { .. }) {
             Exit::Failed

@@ -164,7 +164,7 @@ impl Layers {
             return Ok(None);
         };
         let value = parse(text).map_err(|problem| {
-            Failure::usage(format!("`{text}` does not do as `{name}`: {problem}"))
+            Failure::usage(format!("`{text}` is no value for `{name}`: {problem}"))
                 .with_cause(format!("it comes from {origin}"))
         })?;
         Ok(Some(Sourced {

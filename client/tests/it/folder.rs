@@ -79,3 +79,33 @@ fn a_folder_that_is_no_registry_is_told_apart_from_an_empty_one() {
         "registry-unreachable"
     );
 }
+
+#[test]
+fn what_was_seen_once_is_known_offline_and_the_rest_is_not() {
+    let mut registry = Registry::start();
+    let client = Client::of(&registry);
+    client.publish(&Sample::extension("redis", "1.1.0"));
+    let stranger = Client::alone().with("PROVISIONING_REGISTRY", registry.url());
+    assert_eq!(
+        stranger.error(5, &["--offline", "info", "redis"])["code"],
+        "never-met"
+    );
+    client.ok(&["info", "redis"]);
+    registry.stop();
+    let known = client.json(&["--offline", "info", "redis"]);
+    assert_eq!(known["versions"][0]["version"], "1.1.0");
+    let ran = client.run(&["--offline", "info", "redis"]);
+    assert!(
+        ran.stderr().starts_with("note: offline:"),
+        "{}",
+        ran.stderr()
+    );
+    assert_eq!(
+        client.error(5, &["--offline", "search", "redis"])["code"],
+        "offline"
+    );
+    assert_eq!(
+        client.error(5, &["info", "redis"])["code"],
+        "registry-unreachable"
+    );
+}

@@ -177,3 +177,35 @@ fn a_registry_that_is_killed_serves_all_that_it_acknowledged() {
     );
     client.publish(&Sample::extension("redis", "1.2.0"));
 }
+
+#[test]
+fn a_discovery_document_cannot_send_the_token_to_another_server() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let root = format!("sha256:{}", "0".repeat(64));
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let mut socket = socket.unwrap();
+            let _ = std::io::Read::read(&mut socket, &mut [0; 4096]);
+            let body = format!(
+                "{{\"protocol\": 1, \"name\": \"x\", \"metadata\": \"metadata/\", \"targets\": \
+                 \"targets/\", \"archives\": \"archives/\", \"api\": \"http://127.0.0.1:9/api/v1/\", \
+                 \"root_fingerprint\": \"{root}\"}}"
+            );
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = std::io::Write::write_all(&mut socket, format!("{head}{body}").as_bytes());
+        }
+    });
+    let client = Client::alone()
+        .with("PROVISIONING_REGISTRY", &address)
+        .with("PROVISIONING_TOKEN", "secret-token");
+    let archive = client.build(&Sample::first_party("core", "3.1.0"));
+    let error = client.error(1, &["publish", path(&archive)]);
+    assert_eq!(error["code"], "foreign-api");
+    let server = client.run(&["-vv", "publish", path(&archive)]);
+    assert!(
+        !server.stderr().contains("secret-token"),
+        "{}",
+        server.stderr()
+    );
+}

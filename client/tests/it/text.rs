@@ -12,20 +12,76 @@ fn the_version_is_the_name_and_a_number() {
 }
 
 #[test]
-fn the_short_help_names_every_command_once_with_its_purpose() {
+fn the_short_help_names_every_command_with_its_purpose() {
     let text = Client::alone().ok(&["-h"]);
     let commands = text.split_once("Commands:\n").unwrap().1;
     let commands = commands.split_once("\n\n").unwrap().0;
-    for command in [
-        "package", "publish", "yank", "compat", "bundle", "registry", "login",
-    ] {
-        let mut lines = commands
-            .lines()
-            .filter(|it| it.split_whitespace().next() == Some(command));
-        let words = lines.next().map_or(0, |it| it.split_whitespace().count());
-        assert!(words > 3, "{command}: {text}");
-        assert_eq!(lines.next(), None, "{command}: {text}");
-    }
+    insta::assert_snapshot!(commands, @r#"
+    install      Install packages, or follow a bundle or channel
+    uninstall    Take packages away
+    upgrade      Move to newer versions
+    rollback     Go back to an older generation
+    list         List what is installed
+    history      List the generations
+    resolve      Show which versions an install would choose
+    verify       Check that everything is as it was installed
+    extension    Install, list and find extensions
+    workspace    Make workspaces from templates
+    core         Hand words to the installed core
+    info         Show what the registry says about a package or bundle
+    search       Find packages by name, description or keyword
+    package      Make and read archives
+    publish      Publish archives, all or none
+    yank         Hide a version from new solutions
+    unyank       Let a yanked version be chosen again
+    compat       Check, push and show the compatibility matrix
+    bundle       Check, publish and show bundles
+    trust        Show what is believed of the registry
+    registry     Remember, list and forget registries
+    login        Store a token for the registry
+    logout       Forget the token for the registry
+    config       Show settings, and where each comes from
+    cache        Show where downloads are kept
+    completions  Print a completion script for a shell
+    man          Print the manual page, or write a page for every command into a folder
+    help         Print this message or the help of the given subcommand(s)
+    "#);
+}
+
+#[test]
+fn the_help_of_publish_explains_and_gives_examples() {
+    let text = Client::alone().ok(&["publish", "--help"]);
+    let own = text.split_once("Global options:").unwrap().0;
+    insta::assert_snapshot!(own, @r#"
+    Publish archives, all or none
+
+    Several archives become visible together, or none does. Killed or cut off at any instant, the same
+    command run again finishes the work. The same bytes published twice succeed; other bytes under a
+    version that exists are refused.
+
+    Usage: provisioning publish [OPTIONS] <FILE>...
+           provisioning publish <COMMAND>
+
+    Commands:
+      status  Show where a publish session stands, why, and what can be done next
+      help    Print this message or the help of the given subcommand(s)
+
+    Arguments:
+      <FILE>...
+              The archives, as `package build` makes them
+
+    Options:
+          --targets <TARGETS>
+              Every target that the versions will have, when some archives come from other machines: the
+              versions become visible once all have arrived
+
+          --no-wait
+              Return once everything is sent, without waiting until it is visible
+
+      -h, --help
+              Print help (see a summary with '-h')
+    "#);
+    assert!(text.contains("Examples:\n  provisioning publish"), "{text}");
 }
 
 #[test]
@@ -81,7 +137,7 @@ fn an_address_without_a_scheme_is_refused_with_its_origin() {
     let ran = Client::alone().run(&["--registry", "example.org", "info", "core"]);
     assert_eq!(ran.status(), 2);
     insta::assert_snapshot!(ran.stderr(), @r"
-    error: `example.org` does not do as `registry`: expected an address such as `https://example.org`
+    error: `example.org` is no value for `registry`: expected an address such as `https://example.org`
       caused by: it comes from flag `--registry`
     ");
 }

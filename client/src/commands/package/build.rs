@@ -9,7 +9,7 @@ use provisioning_package::{
     build_archive, complete_manifest, inspect_archive,
 };
 
-use super::{ArchiveDocument, place};
+use super::{ArchiveDocument, place, refused};
 use crate::context::Context;
 use crate::durable::sync_folder;
 use crate::failure::{Exit, Failure, Outcome};
@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let archive = folder.join(&name);
     write_archive(&tree, &options, &archive)?;
     // Read back what was written, so that what is reported is what a registry will see.
-    let report = inspect_archive(&archive)?;
+    let report = inspect_archive(&archive).map_err(|it| refused(&archive, it))?;
     let shown = args.output.join(&name);
     let shown = shown.strip_prefix(".").unwrap_or(&shown);
     let document = ArchiveDocument::new(&archive, report, Some(&manifest));
@@ -165,7 +165,7 @@ fn write_archive(tree: &Path, options: &BuildOptions, archive: &Path) -> Outcome
         .tempfile_in(folder)
         .map_err(failed)?;
     let mut out = std::io::BufWriter::with_capacity(1 << 20, staged.as_file_mut());
-    build_archive(tree, options, &mut out)?;
+    build_archive(tree, options, &mut out).map_err(|it| refused(tree, it))?;
     out.flush().map_err(failed)?;
     drop(out);
     staged.as_file().sync_all().map_err(failed)?;

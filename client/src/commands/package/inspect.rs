@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use provisioning_package::inspect_archive;
 
-use super::{ArchiveDocument, readable_manifest};
+use super::{ArchiveDocument, readable_manifest, refused};
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::output::{Table, bytes};
@@ -21,7 +21,7 @@ pub(crate) struct Args {
 /// Runs it.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let file = context.env.absolute(&args.file);
-    let report = inspect_archive(&file)?;
+    let report = inspect_archive(&file).map_err(|it| refused(&args.file, it))?;
     let manifest = readable_manifest(&report, context);
     let document = ArchiveDocument::new(&file, report, manifest.as_ref());
     context.output.result(&document, |out| {

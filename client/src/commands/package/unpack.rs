@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use provisioning_package::unpack_archive;
 
-use super::{ArchiveDocument, readable_manifest};
+use super::{ArchiveDocument, readable_manifest, refused};
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 
@@ -31,7 +31,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let file = context.env.absolute(&args.file);
     let to = context.env.absolute(&args.to);
-    let report = unpack_archive(&file, &to)?.report;
+    let report = unpack_archive(&file, &to)
+        .map_err(|it| refused(&args.file, it))?
+        .report;
     let manifest = readable_manifest(&report, context);
     let document = ArchiveDocument::new(&file, report, manifest.as_ref());
     context.output.result(&document, |out| {

@@ -8,7 +8,7 @@ use provisioning_package::{
 };
 use provisioning_registry_api::session::{DeclaredArchive, DeclaredVersion, OpenSession};
 
-use crate::commands::package::place;
+use crate::commands::package::{place, refused};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::write_api::Upload;
@@ -94,7 +94,7 @@ fn declare(uploads: &BTreeMap<Target, Upload>, targets: &[Target]) -> Vec<Declar
 }
 
 fn read(file: &Path, context: &Context) -> Outcome<Archive> {
-    let report = inspect_archive(file)?;
+    let report = inspect_archive(file).map_err(|it| refused(file, it))?;
     let text = report.manifest.ok_or_else(|| {
         Failure::new(
             "no-manifest",
