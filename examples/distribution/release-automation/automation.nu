@@ -16,7 +16,7 @@ export def versions-file []: nothing -> path { distribution-root | path join ver
 # Run the client (`$PROVISIONING`, else `provisioning` on PATH) and show what it prints. A failure ends the script.
 export def --wrapped client [...words: string]: nothing -> nothing {
     let command = $env.PROVISIONING? | default provisioning
-    ^$command ...$words
+    try { ^$command ...$words } catch { error make --unspanned { msg: $"provisioning ($words | first) failed; see above" } }
 }
 
 # Run the client and read the JSON that it answers.
