@@ -89,4 +89,12 @@ mod tests {
             assert_ne!(fold(one), fold(other), "{one:?} {other:?}");
         }
     }
+
+    #[test]
+    fn folding_a_folded_name_changes_nothing() {
+        for character in '\0'..='\u{1ffff}' {
+            let once = fold(&character.to_string());
+            assert_eq!(fold(&once), once, "{character:?}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Extended headers (POSIX.1-2001, "pax"): `LENGTH KEY=VALUE` lines about the next entry.
 
+use std::collections::HashSet;
+
 use super::error::ArchiveError;
 use super::refusal::Refusal;
 
@@ -41,16 +43,15 @@ impl Pax {
     /// Reads the data of an extended header.
     pub(super) fn parse(data: &[u8]) -> Result<Self, ArchiveError> {
         let mut pax = Self::default();
-        let mut seen = Vec::new();
+        let mut seen = HashSet::new();
         let mut rest = data;
         while !rest.is_empty() {
             let (key, value, after) = record(rest)?;
             rest = after;
             // Readers differ in whether the first or the last one wins.
-            if seen.contains(&key) {
+            if !seen.insert(key) {
                 return Err(invalid(&format!("`{}` twice", key.escape_debug())));
             }
-            seen.push(key);
             pax.take(key, value)?;
         }
         Ok(pax)

@@ -17,6 +17,7 @@ use super::{ArchiveEntry, EntryKind};
 
 /// Entries up to which each is made durable by itself; above, one call for the whole file
 /// system is cheaper.
+#[cfg(target_os = "linux")]
 const SINGLE_SYNCS_MAX: usize = 16;
 
 /// Where an archive goes.

@@ -117,3 +117,40 @@ fn write_entry(
         MemberKind::Symlink { target } => stage.add_symlink(&member.path, target).map(|()| 0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::{BuildOptions, build_archive};
+
+    /// An archive of one file with this content.
+    fn archive(name: &str, content: &str) -> Vec<u8> {
+        let tree = tempfile::tempdir().unwrap();
+        std::fs::write(tree.path().join(name), content).unwrap();
+        let mut bytes = Vec::new();
+        build_archive(tree.path(), &BuildOptions::default(), &mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn an_archive_that_changes_between_the_passes_is_caught() {
+        for (name, content) in [("a", "other"), ("b", "first"), ("a", "longer than before")] {
+            let home = tempfile::tempdir().unwrap();
+            let path = home.path().join("archive");
+            std::fs::write(&path, archive("a", "first")).unwrap();
+            let mut file = open_archive(&path).unwrap();
+            let report = inspect_file(&mut file).unwrap();
+            // Rewritten in place: the open file sees it.
+            let mut rewritten = File::create(&path).unwrap();
+            rewritten.write_all(&archive(name, content)).unwrap();
+            let mut stage = Stage::new(home.path()).unwrap();
+            let problem = write_entries(&mut file, &path, &report, &mut stage).unwrap_err();
+            assert_eq!(problem.code(), "changed-while-read", "{name} {content}");
+            drop(stage);
+            let left = std::fs::read_dir(home.path()).unwrap().count();
+            assert_eq!(left, 1, "the stage is gone");
+        }
+    }
+}
