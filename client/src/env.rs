@@ -64,6 +64,12 @@ impl Env {
             .filter(|it| !it.is_empty())
     }
 
+    /// Whether a variable is set to something that is no text.
+    pub(crate) fn is_garbled(&self, name: &str) -> bool {
+        let value = self.variables.get(std::ffi::OsStr::new(name));
+        value.is_some_and(|it| it.to_str().is_none())
+    }
+
     /// The value of a variable that holds a path; an empty one counts as unset.
     pub fn path_variable(&self, name: &str) -> Option<PathBuf> {
         self.variables

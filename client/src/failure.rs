@@ -36,8 +36,6 @@ pub(crate) enum Exit {
         reason = "`outdated` is not written yet; the number is fixed"
     )]
     Outdated,
-    /// What a program that we ran ended with.
-    Child(u8),
     /// Nobody reads our output any more.
     BrokenPipe,
 }
@@ -54,7 +52,6 @@ impl Exit {
             Self::Unreachable => 5,
             Self::Locked => 6,
             Self::Outdated => 100,
-            Self::Child(status) => status,
             Self::BrokenPipe => 141,
         }
     }

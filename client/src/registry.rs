@@ -101,9 +101,13 @@ impl RegistryReader {
         }
         let source = Source::open(location)?;
         let discovery = discover(&source, location).await?;
-        let source = match context.token(location)? {
-            Some(token) if discovery.auth_required => source.with_token(token),
-            Some(_) | None => source,
+        let source = if discovery.auth_required {
+            match context.token(location)? {
+                Some(token) => source.with_token(token),
+                None => source,
+            }
+        } else {
+            source
         };
         let source = Arc::new(source);
         let anchor = Anchor {

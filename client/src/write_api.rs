@@ -61,8 +61,7 @@ impl WriteClient {
 
     /// The write side, for questions that anyone may ask.
     pub(crate) async fn open_anonymous(context: &Context) -> Outcome<Self> {
-        let token = context.token(context.settings.registry()?)?;
-        Self::connect(context, token).await
+        Self::connect(context, None).await
     }
 
     async fn connect(context: &Context, token: Option<Secret>) -> Outcome<Self> {
@@ -73,6 +72,10 @@ impl WriteClient {
                 .with_hint("run the command without `--offline`"));
         }
         let discovery = discover(&Source::open(&location)?, &location).await?;
+        let token = match token {
+            None if discovery.auth_required => context.token(&location)?,
+            other => other,
+        };
         let api = discovery.api.ok_or_else(|| {
             Failure::new(
                 "read-only-registry",

@@ -38,6 +38,10 @@ pub(crate) struct GlobalArgs {
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) offline: bool,
 
+    /// Leave out versions that were published less than this ago, such as `24h`
+    #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
+    pub(crate) min_age: Option<String>,
+
     /// Wait this long for another `provisioning` that changes the same prefix
     #[arg(long, global = true, value_name = "DURATION", hide_short_help = true)]
     pub(crate) lock_timeout: Option<String>,
@@ -60,6 +64,7 @@ impl GlobalArgs {
             "verbose" => (self.verbose > 0).then(|| self.verbose.to_string()),
             "color" => self.color.clone(),
             "offline" => switch(self.offline),
+            "min-age" => self.min_age.clone(),
             "lock-timeout" => self.lock_timeout.clone(),
             _ => None,
         }

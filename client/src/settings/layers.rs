@@ -84,22 +84,27 @@ impl Layers {
             workspace,
             unknown: Vec::new(),
         };
-        layers.add_flags_and_variables(env, flags);
+        layers.add_flags_and_variables(env, flags)?;
         layers.add_files()?;
         Ok(layers)
     }
 
-    fn add_flags_and_variables(&mut self, env: &Env, flags: &GlobalArgs) {
+    fn add_flags_and_variables(&mut self, env: &Env, flags: &GlobalArgs) -> Outcome<()> {
         for key in &KEYS {
             if let Some(text) = flags.value(key.name) {
                 let origin = Origin::Flag(format!("--{}", key.name));
                 self.said.push((key.name, text, origin));
+            }
+            if env.is_garbled(key.variable) {
+                // Ignored, a prefix would silently be another one.
+                return Err(Failure::usage(format!("`{}` is not UTF-8", key.variable)));
             }
             if let Some(text) = env.variable(key.variable) {
                 let origin = Origin::Variable(key.variable.to_owned());
                 self.said.push((key.name, text.to_owned(), origin));
             }
         }
+        Ok(())
     }
 
     fn add_files(&mut self) -> Outcome<()> {

@@ -19,6 +19,20 @@ fn a_pushed_matrix_is_served_as_it_was_written() {
 }
 
 #[test]
+fn a_push_over_a_matrix_that_somebody_else_changed_is_refused() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    client.write("versions.toml", MATRIX);
+    let base = client.json(&["compat", "push"])["digest"].clone();
+    client.write("versions.toml", &MATRIX.replace("2.3", "2.4"));
+    client.ok(&["compat", "push"]);
+    client.write("versions.toml", &MATRIX.replace("2.3", "2.5"));
+    let error = client.error(1, &["compat", "push", "--base", base.as_str().unwrap()]);
+    assert!(!error["code"].as_str().unwrap().is_empty(), "{error}");
+    assert!(client.ok(&["compat", "show"]).contains("^2.4"));
+}
+
+#[test]
 fn the_companion_beside_it_is_pushed_with_it() {
     let registry = Registry::start();
     let client = Client::of(&registry);

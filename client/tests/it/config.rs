@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::registry_fixture::{Client, Registry};
+use crate::registry_fixture::{Client, Registry, Sample};
 
 fn setting<'a>(document: &'a Value, name: &str) -> &'a Value {
     document["settings"]
@@ -40,6 +40,30 @@ fn config_show_tells_where_each_value_comes_from() {
     );
     let shown = client.json(&["--registry", "https://three.example", "config", "show"]);
     assert_eq!(setting(&shown, "registry")["origin"], "flag `--registry`");
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_and_not_ignored() {
+    let garbled = std::os::unix::ffi::OsStrExt::from_bytes(b"/tmp/\xff");
+    let output = Client::alone()
+        .command(&["cache", "dir"])
+        .env("PROVISIONING_PREFIX", <&std::ffi::OsStr>::from(garbled))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains("`PROVISIONING_PREFIX` is not UTF-8"), "{text}");
+}
+
+#[test]
+fn reading_needs_neither_a_home_for_tokens_nor_good_credentials() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    client.publish(&Sample::extension("redis", "1.1.0"));
+    let client = Client::alone().with("PROVISIONING_REGISTRY", registry.url());
+    client.write(".config/provisioning/credentials.toml", "this is = not [ TOML");
+    client.ok(&["info", "redis"]);
+    client.ok(&["search", "redis"]);
 }
 
 #[test]

@@ -14,13 +14,18 @@ use crate::write_api::WriteClient;
 
 /// Make a `versions.toml` the matrix that everybody's solutions obey
 ///
-/// What that changes is printed. A registry whose matrix somebody else changed in the meantime refuses.
+/// What that changes is printed. The registry refuses if the matrix is not the one that the
+/// file was based on any more: somebody else changed it in the meantime.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: provisioning compat push distribution/versions.toml")]
 pub(crate) struct Args {
     /// The file; a `compatibility.toml` beside it is pushed with it
     #[arg(default_value = "versions.toml")]
     file: PathBuf,
+    /// The digest of the matrix that the file was made from, as `compat show --json` tells;
+    /// without it, of the one that is served now
+    #[arg(long, value_name = "DIGEST")]
+    base: Option<Digest>,
 }
 
 #[derive(Serialize)]
@@ -47,7 +52,8 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
             warnings: Vec::new(),
         }
     } else {
-        let pushed = api.push_matrix(served.digest, text).await?;
+        let base = args.base.or(served.digest);
+        let pushed = api.push_matrix(base, text).await?;
         for warning in &pushed.warnings {
             context.output.warning(warning);
         }
