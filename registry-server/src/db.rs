@@ -5,6 +5,7 @@
 //! first, so that two of them (also in two processes) never interleave.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use provisioning_package::Digest;
@@ -12,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) mod archives;
 pub(crate) mod bundles;
@@ -55,13 +57,24 @@ pub enum DbError {
 pub(crate) struct Db {
     pool: AnyPool,
     begin: &'static str,
+    /// One writer of this process at a time: waiting here costs no connection, so that a
+    /// writer that also reads always finds one. The database keeps other processes out.
+    gate: Arc<Mutex<()>>,
 }
 
 /// A writing transaction; dropped without [`WriteTx::commit`], nothing happened.
 pub(crate) struct WriteTx {
-    tx: Transaction<'static, Any>,
+    tx: QuietTx,
     serial: u64,
     audited: i64,
+}
+
+/// A transaction that leaves the serial as it is; dropped without
+/// [`QuietTx::commit`], nothing happened.
+pub(crate) struct QuietTx {
+    // Before the gate, so that it ends before the next writer starts.
+    tx: Transaction<'static, Any>,
+    _gate: OwnedMutexGuard<()>,
 }
 
 impl Db {
@@ -89,7 +102,11 @@ impl Db {
         } else {
             "BEGIN"
         };
-        Ok(Self { pool, begin })
+        Ok(Self {
+            pool,
+            begin,
+            gate: Arc::default(),
+        })
     }
 
     /// The connections that readers use.
@@ -99,11 +116,11 @@ impl Db {
 
     /// Starts a change of the registry; its serial is the next one.
     pub(crate) async fn write(&self) -> Result<WriteTx, DbError> {
-        let mut tx = self.pool.begin_with(self.begin).await?;
+        let mut tx = self.write_quietly().await?;
         let (serial,): (i64,) = sqlx::query_as(
             "UPDATE registry SET serial = serial + 1 WHERE only_row = 1 RETURNING serial",
         )
-        .fetch_one(&mut *tx)
+        .fetch_one(tx.connection())
         .await?;
         Ok(WriteTx {
             tx,
@@ -113,8 +130,12 @@ impl Db {
     }
 
     /// Starts a change that nobody sees (a session, a token): the serial stays.
-    pub(crate) async fn write_quietly(&self) -> Result<Transaction<'static, Any>, DbError> {
-        Ok(self.pool.begin_with(self.begin).await?)
+    pub(crate) async fn write_quietly(&self) -> Result<QuietTx, DbError> {
+        let gate = Arc::clone(&self.gate).lock_owned().await;
+        Ok(QuietTx {
+            tx: self.pool.begin_with(self.begin).await?,
+            _gate: gate,
+        })
     }
 
     /// The serial of the last acknowledged change.
@@ -148,6 +169,23 @@ impl Db {
     }
 }
 
+impl QuietTx {
+    /// The connection to run statements on.
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.tx
+    }
+
+    /// Takes everything back at once, so that the next writer need not wait.
+    pub(crate) async fn rollback(self) -> Result<(), DbError> {
+        Ok(self.tx.rollback().await?)
+    }
+
+    /// Makes the change durable.
+    pub(crate) async fn commit(self) -> Result<(), DbError> {
+        Ok(self.tx.commit().await?)
+    }
+}
+
 impl WriteTx {
     /// The serial that this change has once committed.
     pub(crate) const fn serial(&self) -> u64 {
@@ -156,7 +194,7 @@ impl WriteTx {
 
     /// The connection to run statements on.
     pub(crate) fn connection(&mut self) -> &mut AnyConnection {
-        &mut self.tx
+        self.tx.connection()
     }
 
     /// Writes down who did what.
@@ -180,7 +218,7 @@ impl WriteTx {
         .bind(action.to_owned())
         .bind(subject.to_owned())
         .bind(detail.to_owned())
-        .execute(&mut *self.tx)
+        .execute(self.tx.connection())
         .await?;
         Ok(())
     }
@@ -193,14 +231,14 @@ impl WriteTx {
         )
         .bind(signed(self.serial))
         .bind(subject.to_owned())
-        .execute(&mut *self.tx)
+        .execute(self.tx.connection())
         .await?;
         Ok(())
     }
 
     /// Takes everything back at once, so that the next writer need not wait.
     pub(crate) async fn rollback(self) -> Result<(), DbError> {
-        Ok(self.tx.rollback().await?)
+        self.tx.rollback().await
     }
 
     /// Makes the change durable.

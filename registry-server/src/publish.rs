@@ -51,7 +51,7 @@ pub(crate) async fn commit(
         // The same bytes again: nothing changes, so the serial must not rise either.
         tx.rollback().await?;
         let mut quiet = app.db.write_quietly().await?;
-        commit_session(&mut quiet, &row.id, known_since, app.now()).await?;
+        commit_session(quiet.connection(), &row.id, known_since, app.now()).await?;
         quiet.commit().await?;
         known_since
     };

@@ -9,6 +9,7 @@
 //! Changes that commit while another one is being signed are signed together.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -21,7 +22,7 @@ use provisioning_trust::{KeySet, MetadataFile, Repository, SignError, TargetChan
 use tokio::sync::Mutex;
 
 use crate::app::App;
-use crate::problem::ServerError;
+use crate::problem::{Code, Refusal, ServerError};
 use crate::settings::CrashPoint;
 use crate::storage::Storage;
 
@@ -58,6 +59,8 @@ pub(crate) struct ReadSide {
     /// The state on disk; `None` after a write that may or may not have landed.
     signing: Mutex<Option<Repository>>,
     view: RwLock<Arc<View>>,
+    /// Whether everything was compared with the database since the start.
+    is_complete: AtomicBool,
 }
 
 impl ReadSide {
@@ -94,6 +97,7 @@ impl ReadSide {
                 repository: repository.clone(),
             })),
             signing: Mutex::new(Some(repository)),
+            is_complete: AtomicBool::new(false),
         })
     }
 
@@ -125,6 +129,28 @@ impl ReadSide {
             auth_required: false,
             root_version: view.repository.root_version(),
             root_fingerprint: view.repository.root_fingerprint(),
+        }
+    }
+
+    /// Makes an acknowledged change readable, or tells its author that it is kept and will
+    /// be: the jobs beside the requests go on trying.
+    pub(crate) async fn show_change(&self, app: &App, serial: u64) -> Result<(), ServerError> {
+        self.bring_up_to(app, serial).await.map_err(|error| {
+            let why = error.into_refusal().detail;
+            let detail = format!("the change is kept, but cannot be shown yet: {why}");
+            Refusal::new(Code::NotVisibleYet, detail)
+                .hint("the registry goes on trying; the same request again is harmless")
+                .into()
+        })
+    }
+
+    /// Does what is left to do: everything after a start that could not, otherwise what the
+    /// newest changes ask for.
+    pub(crate) async fn catch_up(&self, app: &App) -> Result<(), ServerError> {
+        if self.is_complete.load(Ordering::Acquire) {
+            self.bring_up_to(app, app.db.serial().await?).await
+        } else {
+            self.bring_all_up(app).await
         }
     }
 
@@ -160,6 +186,7 @@ impl ReadSide {
         if app.storage.read(paths::DISCOVERY).await?.as_deref() != Some(&discovery[..]) {
             app.storage.put(paths::DISCOVERY, discovery).await?;
         }
+        self.is_complete.store(true, Ordering::Release);
         Ok(())
     }
 

@@ -102,11 +102,16 @@ impl Server {
             page: RwLock::new(None),
             crash: OnceLock::new(),
         });
-        let caught_up = async {
-            app.read_side.bring_all_up(&app).await?;
-            app.read_side.refresh(&app).await
-        };
-        caught_up.await.map_err(StartError::ReadSide)?;
+        // What was readable stays readable, also where nothing can be written now (a full
+        // disk): the jobs go on trying.
+        report(
+            "bringing the read side up",
+            app.read_side.bring_all_up(&app).await,
+        );
+        report(
+            "refreshing the timestamp",
+            app.read_side.refresh(&app).await,
+        );
         if let Some(point) = settings.crash {
             app.crash.get_or_init(|| point);
         }
@@ -159,15 +164,10 @@ fn start_jobs(app: &App) -> Vec<JoinHandle<()>> {
     let catch_up = tokio::spawn(async move {
         loop {
             tokio::time::sleep(CATCH_UP_EVERY).await;
-            report("catching up", catch_up(&catching).await);
+            report("catching up", catching.read_side.catch_up(&catching).await);
         }
     });
     vec![refresh, catch_up]
-}
-
-async fn catch_up(app: &App) -> Result<(), ServerError> {
-    let serial = app.db.serial().await?;
-    app.read_side.bring_up_to(app, serial).await
 }
 
 async fn sweep_sessions(app: &App) -> Result<(), ServerError> {

@@ -30,7 +30,8 @@ pub(crate) async fn authorise(
         }
         Err(error) => {
             // A client that is still sending hears the answer only if we listen a little.
-            drain(request.into_body()).await;
+            let (parts, body) = request.into_parts();
+            drain(&parts.headers, body).await;
             error.into_response()
         }
     }

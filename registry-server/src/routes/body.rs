@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequest, Request};
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
@@ -73,8 +73,12 @@ pub(crate) fn refusal_of(error: &(dyn Error + 'static)) -> Refusal {
     Refusal::new(Code::BodyIncomplete, "the request's body ended early")
 }
 
-/// Reads and forgets some of a body.
-pub(crate) async fn drain(body: Body) {
+/// Reads and forgets some of the body of a request that is refused already. A client that
+/// waits to be told to go on (`Expect: 100-continue`) is not: it reads the refusal.
+pub(crate) async fn drain(headers: &HeaderMap, body: Body) {
+    if headers.contains_key(header::EXPECT) {
+        return;
+    }
     let mut stream = body.into_data_stream();
     let reading = async {
         let mut seen = 0;

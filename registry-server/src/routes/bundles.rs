@@ -31,7 +31,7 @@ pub(crate) async fn publish(
     let acting = app.clone();
     app.to_its_end(async move {
         let (sequence, warnings, serial) = commit(&acting, &principal, &name, &asked).await?;
-        acting.read_side.bring_up_to(&acting, serial).await?;
+        acting.read_side.show_change(&acting, serial).await?;
         Ok(Json(BundlePublished {
             sequence: sequence.sequence,
             state: sequence.state,

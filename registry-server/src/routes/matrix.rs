@@ -24,7 +24,7 @@ pub(crate) async fn push(
     let acting = app.clone();
     app.to_its_end(async move {
         let (digest, serial) = commit(&acting, &principal, &asked).await?;
-        acting.read_side.bring_up_to(&acting, serial).await?;
+        acting.read_side.show_change(&acting, serial).await?;
         Ok(Json(MatrixPushed {
             digest,
             warnings,

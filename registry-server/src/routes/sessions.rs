@@ -70,10 +70,7 @@ pub(crate) async fn finalize(
                 | SessionState::AwaitingReview
                 | SessionState::Visible => row.serial.unwrap_or_default(),
             };
-            if let Err(error) = acting.read_side.bring_up_to(&acting, serial).await {
-                let refusal = error.into_refusal();
-                return Err(not_visible_yet(&row.id, &refusal).into());
-            }
+            acting.read_side.show_change(&acting, serial).await?;
             acting.may_crash(CrashPoint::Visible);
             Ok(())
         })
@@ -255,17 +252,4 @@ async fn commit(app: &App, principal: &Principal, row: &SessionRow) -> Result<u6
             .await?;
     }
     outcome
-}
-
-fn not_visible_yet(id: &str, why: &Refusal) -> Refusal {
-    Refusal::new(
-        Code::NotVisibleYet,
-        format!(
-            "publish session `{id}` is kept, but its index cannot be written yet: {}",
-            why.detail
-        ),
-    )
-    .hint(format!(
-        "the registry goes on trying: `provisioning publish status {id}`"
-    ))
 }

@@ -37,13 +37,13 @@ pub(crate) async fn put(
     Path((id, hex)): Path<(String, String)>,
     request: Request,
 ) -> Result<Json<SessionStatus>, ServerError> {
-    let length = request.headers().get(header::CONTENT_LENGTH);
+    let (parts, body) = request.into_parts();
+    let length = parts.headers.get(header::CONTENT_LENGTH);
     let length = length.and_then(|it| it.to_str().ok()?.parse().ok());
-    let body = request.into_body();
     let (row, digest) = match admit(&app, &principal, &id, &hex, length).await {
         Ok(admitted) => admitted,
         Err(error) => {
-            drain(body).await;
+            drain(&parts.headers, body).await;
             return Err(error);
         }
     };
@@ -58,7 +58,7 @@ pub(crate) async fn put(
             return Err(error);
         }
     } else {
-        drain(body).await;
+        drain(&parts.headers, body).await;
     }
     let row = find(&app, &id).await?;
     Ok(Json(status(&app, row).await?))

@@ -63,7 +63,7 @@ async fn change(
         let serial = commit(&acting, &principal, (&package, &version), yanked.as_ref())
             .await?
             .ok_or(refusal)?;
-        acting.read_side.bring_up_to(&acting, serial).await?;
+        acting.read_side.show_change(&acting, serial).await?;
         Ok(Json(YankAnswer {
             name: package,
             version,

@@ -336,3 +336,52 @@ async fn a_package_describes_itself_by_its_newest_version() {
     let entry = registry.index("redis").await;
     assert_eq!(entry.description.as_deref(), Some("two"));
 }
+
+#[tokio::test]
+async fn of_many_rivals_one_wins_and_equal_ones_all_succeed() {
+    let registry = std::sync::Arc::new(Registry::start());
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..24 {
+        let registry = std::sync::Arc::clone(&registry);
+        running.spawn(async move {
+            let rival = archive("redis@1.0.0", &format!("{number}"));
+            let equal = archive("mongodb@1.0.0", "equal");
+            let won = registry.publish("redis@1.0.0", &[rival]).await;
+            let same = registry.publish("mongodb@1.0.0", &[equal]).await;
+            (won, same)
+        });
+    }
+    let mut winners = 0;
+    while let Some(done) = running.join_next().await {
+        let (won, same) = done.unwrap();
+        assert_eq!(same.unwrap().state, SessionState::Visible);
+        match won {
+            Ok(_) => winners += 1,
+            Err(refused) => assert_eq!(refused.code, "version-exists", "{refused:?}"),
+        }
+    }
+    assert_eq!(winners, 1);
+    let other = archive("core@1.0.0", "x");
+    let next = registry.publish("core@1.0.0", &[other]).await.unwrap();
+    assert_eq!(next.serial, Some(3), "one change for each version");
+}
+
+#[tokio::test]
+async fn packages_published_at_once_are_signed_together_and_all_listed() {
+    let registry = std::sync::Arc::new(Registry::start());
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..24 {
+        let registry = std::sync::Arc::clone(&registry);
+        running.spawn(async move {
+            let name = format!("package{number}");
+            let spec = format!("{name}@1.0.0");
+            let packed = archive(&spec, &spec);
+            registry.publish(&spec, &[packed]).await.unwrap();
+            // It is readable as soon as its publisher is told.
+            assert_eq!(registry.index(&name).await.versions.len(), 1);
+        });
+    }
+    while let Some(done) = running.join_next().await {
+        done.unwrap();
+    }
+}
