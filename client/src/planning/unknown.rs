@@ -32,6 +32,7 @@ pub(super) async fn package(
     let known: Vec<PackageName> = known_names(context, reader, name, requests)
         .await
         .into_iter()
+        .filter(|it| it.as_str() != name)
         .collect();
     let near = nearest_names(name, &known);
     if near.is_empty() {

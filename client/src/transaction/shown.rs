@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use provisioning_installers::{Action, Change, Plan};
+use provisioning_package::Kind;
 use serde::Serialize;
 
 use super::Mode;
@@ -110,7 +111,10 @@ const fn word(action: Action) -> &'static str {
 /// Commands in a folder that the shell does not look into would puzzle people.
 fn note_path(plan: &Plan, context: &Context) -> Outcome<()> {
     let bin = context.settings.prefix()?.join("bin");
-    let arrived = plan.changes.iter().any(|it| it.action == Action::Install);
+    let arrived = plan
+        .changes
+        .iter()
+        .any(|it| it.action == Action::Install && matches!(it.kind, Kind::Core | Kind::Platform));
     if arrived && bin.is_dir() && !Commands::of_path(&context.env).has_folder(&bin) {
         context.output.note(&format!(
             "`{}` is not on PATH; add it to run the installed commands",

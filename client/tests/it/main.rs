@@ -5,14 +5,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bundle;
+mod changes;
 mod compat;
 mod config;
+mod core;
 mod folder;
 mod house;
+mod install;
+mod interruption;
 mod package;
+mod product;
 mod publish;
 mod registry_fixture;
 mod text;
+mod workspace;
 mod yank;
 
 #[test]

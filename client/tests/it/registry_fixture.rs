@@ -224,11 +224,15 @@ impl Client {
         document["error"].clone()
     }
 
-    /// Writes a file below its home, folders included.
+    /// Writes a file below its home, folders included; one that begins with `#!` can be run.
     pub(crate) fn write(&self, path: &str, content: &str) -> PathBuf {
         let place = self.home().join(path);
         std::fs::create_dir_all(place.parent().unwrap()).unwrap();
         std::fs::write(&place, content).unwrap();
+        if content.starts_with("#!") {
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&place, mode).unwrap();
+        }
         place
     }
 
