@@ -145,8 +145,8 @@ fn without_wanted(
     let wanted = &universe.request.wanted[place];
     let mut request = universe.request.clone();
     match &wanted.owner {
-        // Relaxing a member would no longer be that bundle.
-        Owner::Bundle { .. } => return None,
+        // Relaxing one member would no longer be that bundle.
+        Owner::Bundle { name, .. } => return without_bundle(universe, name, cancelled),
         Owner::You { .. } | Owner::Earlier { .. } | Owner::Pin | Owner::Lock => {
             if wanted.selector == Selector::Any {
                 return None;
@@ -171,6 +171,36 @@ fn without_wanted(
     };
     Some(format!(
         "{fits}: `provisioning install {}`",
+        specs.join(" ")
+    ))
+}
+
+/// Solves again with nothing but what was typed and what other packages ask.
+fn without_bundle(
+    universe: &Universe<'_>,
+    bundle: &BundleName,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<String> {
+    let mut request = universe.request.clone();
+    request
+        .wanted
+        .retain(|it| !matches!(it.owner, Owner::Bundle { .. }));
+    let mut specs: Vec<String> = request
+        .wanted
+        .iter()
+        .filter_map(|it| match &it.owner {
+            Owner::You { spec } => Some(spec.clone()),
+            Owner::Earlier { .. } | Owner::Bundle { .. } | Owner::Pin | Owner::Lock => None,
+        })
+        .collect();
+    specs.sort();
+    specs.dedup();
+    if specs.is_empty() {
+        return None;
+    }
+    versions_of(universe, &request, cancelled)?;
+    Some(format!(
+        "it would fit without bundle `{bundle}`: `provisioning install --leave-bundle {}`",
         specs.join(" ")
     ))
 }

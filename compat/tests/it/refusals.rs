@@ -237,6 +237,7 @@ fn a_bundle_that_pins_against_a_spec_is_named() {
       - you asked for `core@3.1.0`
       - bundle `stable-3.2` (sequence 2) has core 3.2.1
     help: core 3.2.1 would fit: `provisioning install stable-3.2 core@3.2.1`
+    help: it would fit without bundle `stable-3.2`: `provisioning install --leave-bundle core@3.1.0`
     nothing was changed
     ");
 }
