@@ -1,6 +1,6 @@
 //! `provisioning-registry`: parses the command line and hands over.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -15,6 +15,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&environment.log))
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     provisioning_registry_server::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -135,7 +135,10 @@ fn package_row(entry: &IndexEntry) -> PackageRow {
         name: entry.name.to_string(),
         kind: entry.kind.as_str(),
         extension_type: entry.extension_type.map_or("", |it| it.as_str()),
-        version: newest.map_or_else(|| "yanked".to_owned(), |it| it.version.to_string()),
+        version: newest.map_or_else(
+            || "none: all yanked".to_owned(),
+            |it| it.version.to_string(),
+        ),
         versions: entry.versions.len(),
         description: entry.description.clone().unwrap_or_default(),
         note: match entry.status.state {

@@ -250,7 +250,7 @@ impl ServerError {
             return *refusal;
         }
         let chain = chain(&self);
-        tracing::error!(error = chain, "request failed: {chain}");
+        tracing::error!("request failed: {chain}");
         if is_disk_full(&self) {
             Refusal::new(Code::StorageFull, "the registry has no room for this")
         } else {

@@ -181,6 +181,6 @@ async fn sweep_sessions(app: &App) -> Result<(), ServerError> {
 fn report(what: &str, outcome: Result<(), ServerError>) {
     if let Err(error) = outcome {
         let chain = chain(&error);
-        tracing::error!(error = chain, "{what} failed: {chain}");
+        tracing::error!("{what} failed: {chain}");
     }
 }

@@ -385,3 +385,61 @@ async fn packages_published_at_once_are_signed_together_and_all_listed() {
         done.unwrap();
     }
 }
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_leaves_nothing_and_is_simply_sent_again() {
+    use std::io::Write as _;
+    let registry = Registry::start();
+    let redis = archive("redis@1.0.0", "hello");
+    let open = OpenSession {
+        versions: vec![declared("redis@1.0.0", std::slice::from_ref(&redis))],
+    };
+    let opened = registry.send(Method::POST, "sessions", &open).await;
+    let status: SessionStatus = answer(opened).await.unwrap();
+    let address = registry.base.strip_prefix("http://").unwrap();
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let head = format!(
+        "PUT /api/v1/sessions/{}/archives/{} HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+        status.session,
+        redis.digest.hex(),
+        registry.admin(),
+        redis.bytes.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(&redis.bytes[..9]).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    drop(stream);
+    let staged = || std::fs::read_dir(registry.file("staging")).unwrap().count();
+    for _ in 0..100 {
+        if staged() == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(staged(), 0);
+    let status = registry.publish("redis@1.0.0", &[redis]).await.unwrap();
+    assert_eq!(status.state, SessionState::Visible);
+}
+
+#[tokio::test]
+async fn a_refused_upload_hears_why_while_it_is_still_sending() {
+    let registry = Registry::start();
+    let url = format!(
+        "{}/api/v1/sessions/none/archives/{}",
+        registry.base,
+        "0".repeat(64)
+    );
+    let body = vec![7; 12 * 1024 * 1024];
+    let stranger = registry
+        .http
+        .put(&url)
+        .body(body.clone())
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(problem(stranger).await.code, "token-missing");
+    let request = registry.http.put(&url).bearer_auth(registry.admin());
+    let lost = request.body(body).send().await.unwrap();
+    assert_eq!(problem(lost).await.code, "session-unknown");
+}
