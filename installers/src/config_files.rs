@@ -51,6 +51,16 @@ pub struct Beside {
     pub digest: Digest,
 }
 
+/// What a rollback brings back.
+#[derive(Debug, Clone, Copy, Default)]
+enum Restore {
+    /// It is no rollback, or the older generation did not know the file.
+    #[default]
+    Nothing,
+    /// What stood there when the older generation was left; `None` for nothing.
+    State(Option<Digest>),
+}
+
 /// The three states of one file, and for a rollback the fourth: what stood there when the
 /// older generation was left.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,7 +69,7 @@ struct States {
     old_after: Option<Digest>,
     disk: Option<Digest>,
     new_shipped: Option<Digest>,
-    restore: Option<Option<Digest>>,
+    restore: Restore,
     was_ours: bool,
 }
 
@@ -108,7 +118,9 @@ pub(crate) fn decide(
                 .iter()
                 .find(|it| it.package == package && it.path == path)
                 .map(|it| it.digest),
-            restore: back.as_ref().map(|it| it.before),
+            restore: back
+                .as_ref()
+                .map_or(Restore::Nothing, |it| Restore::State(it.before)),
             was_ours: before.as_ref().is_some_and(|it| it.shipped.is_some()),
         };
         let (after, beside) = judge(states);
@@ -128,7 +140,7 @@ pub(crate) fn decide(
 /// The rule itself: what stands there afterwards, and what is left beside it.
 fn judge(states: States) -> (Option<Digest>, Option<Beside>) {
     let disk = states.disk;
-    if let Some(restore) = states.restore {
+    if let Restore::State(restore) = states.restore {
         let untouched = disk == states.old_after;
         if untouched || disk == states.old_shipped {
             return (restore, None);
@@ -229,16 +241,13 @@ pub(crate) fn finish(prefix: &Prefix, generation: &Generation) -> Result<(), Ins
         if record.before == record.after || digest_on_disk(&file)? != record.before {
             continue;
         }
-        match record.after {
-            Some(after) => {
-                let from = source_of(prefix, generation, record, after)?;
-                let like = record.before.is_some().then_some(file.as_path());
-                copy_whole(&from, &file, like)?;
-            }
-            None => {
-                durable::remove_if_there(&file)?;
-                prune(prefix, &file);
-            }
+        if let Some(after) = record.after {
+            let from = source_of(prefix, generation, record, after)?;
+            let like = record.before.is_some().then_some(file.as_path());
+            copy_whole(&from, &file, like)?;
+        } else {
+            durable::remove_if_there(&file)?;
+            prune(prefix, &file);
         }
     }
     Ok(())

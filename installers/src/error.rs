@@ -148,17 +148,17 @@ impl InstallError {
     /// Wraps a file error, and tells "not allowed" from everything else.
     pub(crate) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
-        match source.kind() {
+        let is_forbidden = matches!(
+            source.kind(),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
-                if action != "read" =>
-            {
-                Self::NotWritable { path, source }
-            }
-            _ => Self::Io {
-                action,
-                path,
-                source,
-            },
+        );
+        if is_forbidden && action != "read" {
+            return Self::NotWritable { path, source };
+        }
+        Self::Io {
+            action,
+            path,
+            source,
         }
     }
 

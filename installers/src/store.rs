@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use provisioning_package::{Digest, Manifest, unpack_archive};
+use provisioning_package::{ArchiveError, Digest, Manifest, unpack_archive};
 
 use crate::apply::Observer;
 use crate::durable;
@@ -193,20 +193,18 @@ pub(crate) fn digest_mismatch(choice: &Choice, found: Digest) -> InstallError {
 }
 
 /// Refused bytes are the archive's fault, file errors are this machine's.
-pub(crate) fn archive_error(
-    choice: &Choice,
-    problem: provisioning_package::ArchiveError,
-) -> InstallError {
-    match problem {
-        provisioning_package::ArchiveError::Io {
-            action,
-            path,
-            source,
-        } => InstallError::io(action, &path, source),
-        source => InstallError::Archive {
-            name: choice.name.clone(),
-            source,
-        },
+pub(crate) fn archive_error(choice: &Choice, problem: ArchiveError) -> InstallError {
+    if let ArchiveError::Io {
+        action,
+        path,
+        source,
+    } = problem
+    {
+        return InstallError::io(action, &path, source);
+    }
+    InstallError::Archive {
+        name: choice.name.clone(),
+        source: problem,
     }
 }
 

@@ -535,7 +535,7 @@ Options, each with its environment variable:
         if [ "$quiet" = yes ] || [ ! -t 2 ] || ! (: </dev/tty) 2>/dev/null; then
             return 0
         fi
-        printf 'Add %s to PATH in %s? [y/N] ' "$prefix/bin" "$(printf '%s\n' "$profiles" | tr '\n' ' ')" >/dev/tty
+        printf 'Add %s to PATH in: %s[y/N] ' "$prefix/bin" "$(printf '%s\n' "$profiles" | tr '\n' ' ')" >/dev/tty
         read -r answer </dev/tty || answer=no
         case "$answer" in
         y | Y | yes | Yes | YES) modify_path=yes ;;
@@ -588,7 +588,10 @@ Options, each with its environment variable:
             split_words
         fi
         say "Removed provisioning from $prefix."
-        [ ! -d "$prefix/etc/provisioning" ] || say "Your configuration stays: $prefix/etc/provisioning"
+        for left in "$prefix/etc/provisioning" "${XDG_CONFIG_HOME:-${HOME:-}/.config}/provisioning" \
+            "${XDG_CACHE_HOME:-${HOME:-}/.cache}/provisioning" "${XDG_STATE_HOME:-${HOME:-}/.local/state}/provisioning"; do
+            [ ! -d "$left" ] || say "Left for you to keep or remove: $left"
+        done
     }
 
     # Takes our line out of a profile, in place: it may be a link, and keeps its mode.

@@ -25,6 +25,10 @@ pub(crate) struct Args {
 
 /// How an install goes about it.
 #[derive(Debug, ClapArgs)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is typed or not, and they are independent"
+)]
 pub(crate) struct How {
     /// Say what would change, and write nothing
     #[arg(long)]

@@ -109,7 +109,7 @@ pub(crate) async fn ask(
 ) -> Outcome<Asked> {
     let mut asked = Asked::again(requests);
     let mut packages: Vec<(PackageName, &Spec)> = Vec::new();
-    let mut bundle: Option<(&Spec, FoundBundle)> = None;
+    let mut bundle: Option<(&Spec, Box<FoundBundle>)> = None;
     for spec in specs {
         match read_one(context, registry, spec, &asked.requests).await? {
             Named::Package(name) => packages.push((name, spec)),
@@ -124,7 +124,7 @@ pub(crate) async fn ask(
         }
     }
     if let Some((_, found)) = bundle {
-        asked.follow(found);
+        asked.follow(*found);
         if let Some(bundle) = &mut asked.requests.bundle {
             // Who asks for a bundle by name wants all of it.
             bundle.without.clear();
@@ -142,7 +142,7 @@ pub(crate) async fn ask(
 
 enum Named {
     Package(PackageName),
-    Bundle(FoundBundle),
+    Bundle(Box<FoundBundle>),
 }
 
 async fn read_one(
@@ -165,19 +165,17 @@ async fn read_one(
     if let Some(name) = spec.as_bundle().filter(|_| may_be_bundle) {
         let reader = registry.reader(context).await?;
         if let Some(found) = find_bundle(reader, &name).await? {
-            return Ok(Named::Bundle(found));
+            return Ok(Named::Bundle(Box::new(found)));
         }
         if package.is_none() {
             return Err(unknown::bundle(reader, &name).await);
         }
     }
-    match package {
-        Some(name) => Ok(Named::Package(name)),
-        None => {
-            let reader = registry.reader(context).await?;
-            Err(unknown::package(context, reader, spec.name(), requests).await)
-        }
+    if let Some(name) = package {
+        return Ok(Named::Package(name));
     }
+    let reader = registry.reader(context).await?;
+    Err(unknown::package(context, reader, spec.name(), requests).await)
 }
 
 /// A bundle or what a channel points at; `None` where neither has that name.

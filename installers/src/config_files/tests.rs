@@ -11,7 +11,7 @@ fn check(old: &str, disk: &str, new: &str, after: &str, beside: Option<&str>) {
         old_after: digest(old),
         disk: digest(disk),
         new_shipped: digest(new),
-        restore: None,
+        restore: Restore::Nothing,
         was_ours: !old.is_empty(),
     };
     let (found, left) = judge(states);
@@ -59,7 +59,7 @@ fn check_rollback(cur: [&str; 2], disk: &str, older: [&str; 2], after: &str, bes
         old_after: digest(installed),
         disk: digest(disk),
         new_shipped: digest(older_shipped),
-        restore: Some(digest(left)),
+        restore: Restore::State(digest(left)),
         was_ours: true,
     });
     assert_eq!(found, digest(after));

@@ -1,5 +1,7 @@
 //! Installs into real prefixes from real archives; and the bootstrap scripts in real shells.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod configuration;
 mod crash;
 mod fixture;
