@@ -5,6 +5,7 @@ mod access;
 mod bundles;
 mod connections;
 mod crash;
+mod database;
 mod documentation;
 mod matrix;
 mod publish;

@@ -19,6 +19,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
+use crate::database;
+
 /// A running registry; it is killed when dropped.
 pub(crate) struct Registry {
     folder: TempDir,
@@ -97,6 +99,7 @@ impl Registry {
             .args(arguments)
             .arg("--data")
             .arg(self.folder.path())
+            .args(database::arguments(self.folder.path()))
             .output()
             .unwrap()
     }
@@ -232,6 +235,7 @@ fn spawn(folder: &Path, arguments: &[&str]) -> (Child, String) {
     let mut process = program()
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder)
+        .args(database::arguments(folder))
         .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
