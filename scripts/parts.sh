@@ -29,6 +29,8 @@ debian() {
         has "${pair%%=*}" || missing="$missing ${pair#*=}"
     done
     [ -n "$missing" ] || return 0
+    # Whoever downloads needs to know whom to believe; these are only recommended by curl.
+    missing="$missing ca-certificates"
     if ! has apt-get || [ "$(id -u)" -ne 0 ]; then
         fail "these are needed and not here:$missing" \
             "install them, or run this as root on Debian, where it installs them itself"
