@@ -26,7 +26,7 @@ use crate::prefix::Prefix;
 use crate::prepare::{Prepared, missing};
 use crate::receipt::Receipt;
 use crate::recover;
-use crate::store;
+use crate::store::{self, Sources};
 
 /// What applying needs besides the plan.
 pub struct ApplyContext<'a> {
@@ -134,7 +134,11 @@ pub fn apply(
         durable::make_folder(&folder)?;
     }
     let absent = missing(prefix, plan);
-    let staged = store::stage(prefix, &absent, context.archives, observer)?;
+    let sources = Sources {
+        archives: context.archives,
+        reports: &prepared.reports,
+    };
+    let staged = store::stage(prefix, &absent, &sources, observer)?;
     observer.reached(Step::Unpacked);
 
     let records = decide_config(prefix, current.as_ref(), plan, prepared)?;
@@ -254,8 +258,7 @@ fn build(prefix: &Prefix, generation: &Generation) -> Result<(), InstallError> {
         }
     }
     let file = folder.join(Generation::FILE);
-    fs::write(&file, durable::to_json(generation))
-        .map_err(|it| InstallError::io("write", &file, it))?;
+    durable::write_file(&file, &durable::to_json(generation), 0o644)?;
     fs::rename(&folder, &place).map_err(|it| InstallError::io("write", &place, it))
 }
 

@@ -79,9 +79,22 @@ pub(crate) fn beside(path: &Path) -> PathBuf {
     path.with_file_name(format!("{UNFINISHED}{name}"))
 }
 
-/// Creates a folder and its parents.
+/// Creates a folder and its parents, open to every reader whatever the umask says: what
+/// root installs with umask 077 is still for everybody.
 pub(crate) fn make_folder(path: &Path) -> Result<(), InstallError> {
-    fs::create_dir_all(path).map_err(|it| InstallError::io("create", path, it))
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folder(parent)?;
+    }
+    let open = fs::Permissions::from_mode(0o755);
+    match fs::create_dir(path) {
+        Ok(()) => fs::set_permissions(path, open),
+        Err(problem) if problem.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(problem) => Err(problem),
+    }
+    .map_err(|it| InstallError::io("create", path, it))
 }
 
 /// Removes a file or link; one that is not there is as good.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use provisioning_package::{Digest, PackageName, VersionReq, inspect_archive};
+use provisioning_package::{ArchiveReport, Digest, PackageName, VersionReq, inspect_archive};
 
 use crate::error::InstallError;
 use crate::generation::{Generation, InstalledPackage};
@@ -19,6 +19,9 @@ use crate::store;
 #[derive(Debug)]
 pub struct Prepared {
     pub(crate) contents: BTreeMap<PackageName, Contents>,
+    /// What each archive holds that the store has not got, so that it is not looked
+    /// through a second time.
+    pub(crate) reports: BTreeMap<Digest, ArchiveReport>,
 }
 
 impl Prepared {
@@ -60,13 +63,14 @@ pub fn prepare(
 ) -> Result<Prepared, InstallError> {
     let current = prefix.current_generation()?;
     let mut contents = BTreeMap::new();
+    let mut reports = BTreeMap::new();
     for choice in &plan.packages {
-        let it = contents_of(prefix, current.as_ref(), choice, archives)?;
+        let it = contents_of(prefix, current.as_ref(), choice, archives, &mut reports)?;
         contents.insert(choice.name.clone(), it);
     }
     let found = links::collisions(prefix, &contents);
     if found.is_empty() {
-        Ok(Prepared { contents })
+        Ok(Prepared { contents, reports })
     } else {
         Err(InstallError::Collisions(found))
     }
@@ -77,10 +81,11 @@ fn contents_of(
     current: Option<&Generation>,
     choice: &Choice,
     archives: &BTreeMap<Digest, PathBuf>,
+    reports: &mut BTreeMap<Digest, ArchiveReport>,
 ) -> Result<Contents, InstallError> {
     let installed = current
         .and_then(|it| it.package(&choice.name))
-        .filter(|it| it.digest == choice.digest);
+        .filter(|it| it.digest == choice.digest && store::has(prefix, &it.digest));
     if let Some(installed) = installed {
         return Ok(recorded(installed));
     }
@@ -101,7 +106,9 @@ fn contents_of(
         return Err(store::digest_mismatch(choice, report.facts.digest));
     }
     let manifest = store::read_manifest(choice, report.manifest.as_deref())?;
-    Contents::read(&manifest, &report.entries)
+    let contents = Contents::read(&manifest, &report.entries)?;
+    reports.insert(choice.digest, report);
+    Ok(contents)
 }
 
 fn recorded(installed: &InstalledPackage) -> Contents {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
-use provisioning_package::{ArchiveError, Digest, Manifest, unpack_archive};
+use provisioning_package::{ArchiveError, ArchiveReport, Digest, Manifest, unpack_inspected};
 
 use crate::apply::Observer;
 use crate::durable;
@@ -23,6 +23,13 @@ use crate::receipt::Receipt;
 
 /// Most archives that are unpacked at once.
 const WORKERS_MAX: usize = 4;
+
+/// Where archives are, and what was found in them. A report was only made for an archive
+/// whose digest is the signed one.
+pub(crate) struct Sources<'a> {
+    pub(crate) archives: &'a BTreeMap<Digest, PathBuf>,
+    pub(crate) reports: &'a BTreeMap<Digest, ArchiveReport>,
+}
 
 /// An unpacked archive that has not taken its final name.
 #[derive(Debug)]
@@ -41,7 +48,7 @@ pub(crate) fn has(prefix: &Prefix, digest: &Digest) -> bool {
 pub(crate) fn stage(
     prefix: &Prefix,
     choices: &[&Choice],
-    archives: &BTreeMap<Digest, PathBuf>,
+    sources: &Sources<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Staged>, InstallError> {
     let queue = Mutex::new(choices.iter());
@@ -55,7 +62,7 @@ pub(crate) fn stage(
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(choice) = next(&queue, &failed) {
-                    match stage_one(prefix, choice, archives) {
+                    match stage_one(prefix, choice, sources) {
                         Ok(staged) => locked(&done).push(staged),
                         Err(problem) => {
                             locked(&failed).get_or_insert(problem);
@@ -115,9 +122,10 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 fn stage_one(
     prefix: &Prefix,
     choice: &Choice,
-    archives: &BTreeMap<Digest, PathBuf>,
+    sources: &Sources<'_>,
 ) -> Result<Staged, InstallError> {
-    let Some(archive) = archives.get(&choice.digest) else {
+    let archive = sources.archives.get(&choice.digest);
+    let (Some(archive), Some(report)) = (archive, sources.reports.get(&choice.digest)) else {
         return Err(InstallError::NotInStore {
             name: choice.name.clone(),
             version: choice.version.clone(),
@@ -126,7 +134,7 @@ fn stage_one(
     };
     let folder = durable::beside(&prefix.store_folder(&choice.digest));
     durable::remove_tree(&folder)?;
-    let staged = unpack(prefix, choice, archive, &folder);
+    let staged = unpack(prefix, choice, (archive, report), &folder);
     if staged.is_err() {
         let _ = durable::remove_tree(&folder);
     }
@@ -136,23 +144,19 @@ fn stage_one(
 fn unpack(
     prefix: &Prefix,
     choice: &Choice,
-    archive: &Path,
+    (archive, report): (&Path, &ArchiveReport),
     folder: &Path,
 ) -> Result<Staged, InstallError> {
-    let unpacked = unpack_archive(archive, folder).map_err(|it| archive_error(choice, it))?;
-    let found = unpacked.report.facts.digest;
-    if found != choice.digest {
-        return Err(digest_mismatch(choice, found));
-    }
-    let manifest = read_manifest(choice, unpacked.report.manifest.as_deref())?;
+    let digests =
+        unpack_inspected(archive, report, folder).map_err(|it| archive_error(choice, it))?;
+    let manifest = read_manifest(choice, report.manifest.as_deref())?;
     close(folder).map_err(|it| InstallError::io("write", folder, it))?;
-    let receipt = Receipt::of(
-        &manifest,
-        found,
-        &unpacked.report.entries,
-        &unpacked.digests,
-    );
-    durable::write_file(&prefix.receipt(&found), &durable::to_json(&receipt), 0o644)?;
+    let receipt = Receipt::of(&manifest, choice.digest, &report.entries, &digests);
+    durable::write_file(
+        &prefix.receipt(&choice.digest),
+        &durable::to_json(&receipt),
+        0o644,
+    )?;
     Ok(Staged {
         folder: folder.to_owned(),
         receipt,

@@ -51,7 +51,7 @@ pub use globs::{ExcludeGlobs, InvalidGlob};
 pub use inspect::inspect_archive;
 pub use limits::*;
 pub use refusal::Refusal;
-pub use unpack::unpack_archive;
+pub use unpack::{unpack_archive, unpack_inspected};
 
 /// How [`build_archive`] packs a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -164,15 +164,14 @@ pub(crate) async fn solve(
 fn wanted(asked: &Asked, current: Option<&Generation>) -> Vec<Wanted> {
     let mut wanted = Vec::new();
     for (name, it) in &asked.requests.specs {
-        let selector = it
-            .spec
-            .parse::<Spec>()
-            .map_or(Selector::Any, |it| it.selector().clone());
+        let typed = it.spec.parse::<Spec>().ok();
+        let selector = typed.map_or(Selector::Any, |it| it.selector().clone());
         let spec = it.spec.clone();
-        let owner = if asked.now.contains(name) {
-            Owner::You { spec }
-        } else {
-            Owner::Earlier { spec }
+        let (selector, owner) = match (asked.now.contains(name), selector) {
+            (true, selector) => (selector, Owner::You { spec }),
+            // `latest` meant the newest of that day.
+            (false, Selector::Latest) => (Selector::Any, Owner::Earlier { spec }),
+            (false, selector) => (selector, Owner::Earlier { spec }),
         };
         wanted.push(Wanted::new(name.clone(), selector, owner));
     }

@@ -193,3 +193,45 @@ fn an_empty_prefix_has_no_generation_and_no_history() {
     assert!(prefix.current_generation().unwrap().is_none());
     assert!(prefix.history().unwrap().is_empty());
 }
+
+#[test]
+fn what_root_installs_with_a_closed_umask_is_open_to_every_reader() {
+    let world = World::new();
+    world.core("3.1.0");
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    // The umask belongs to the whole process, so another one changes it.
+    let program = std::env::current_exe().unwrap();
+    let child = Command::new("sh")
+        .args(["-c", "umask 077; exec \"$0\" --exact install::a_core_can_be_installed_into_the_working_folder"])
+        .arg(program)
+        .current_dir(&world.folder)
+        .output()
+        .unwrap();
+    assert!(
+        child.status.success(),
+        "{}",
+        String::from_utf8_lossy(&child.stdout)
+    );
+    let base = world.prefix.base();
+    for path in [&base, &world.prefix.generation(1), &world.prefix.store()] {
+        assert_eq!(mode(path), 0o755, "{}", path.display());
+    }
+    assert_eq!(
+        mode(&world.prefix.generation(1).join("generation.json")),
+        0o644
+    );
+    assert_eq!(world.faults(), [""; 0]);
+}
+
+#[test]
+fn a_core_can_be_installed_into_the_working_folder() {
+    let own = World::new();
+    let asked_by_another_test = Path::new("src-core-3.1.0").is_dir();
+    let world = if asked_by_another_test {
+        World::visit(&std::env::current_dir().unwrap())
+    } else {
+        own
+    };
+    let applied = world.install(&[&world.core("3.1.0")]).unwrap();
+    assert_eq!(applied.generation, Some(1));
+}

@@ -20,15 +20,36 @@ use crate::digest::Digest;
 pub fn unpack_archive(file: &Path, to: &Path) -> Result<Unpacked, ArchiveError> {
     let mut archive = open_archive(file)?;
     let report = inspect_file(&mut archive).map_err(|it| with_path(it, file))?;
+    let digests = unpack_open(&mut archive, file, &report, to)?;
+    Ok(Unpacked { report, digests })
+}
+
+/// Unpacks an archive that [`inspect_archive`](super::inspect_archive) found good, without a
+/// first pass of its own: whatever is not as `report` says is refused. Gives the sha256 of
+/// every regular file, by path.
+pub fn unpack_inspected(
+    file: &Path,
+    report: &ArchiveReport,
+    to: &Path,
+) -> Result<BTreeMap<String, Digest>, ArchiveError> {
+    unpack_open(&mut open_archive(file)?, file, report, to)
+}
+
+fn unpack_open(
+    archive: &mut File,
+    file: &Path,
+    report: &ArchiveReport,
+    to: &Path,
+) -> Result<BTreeMap<String, Digest>, ArchiveError> {
     let destination = Destination::find(to)?;
     destination.check(&report.entries)?;
     let prepared = destination.prepare()?;
     let mut stage = prepared.stage()?;
     let digests =
-        write_entries(&mut archive, file, &report, &mut stage).map_err(|it| with_path(it, file))?;
+        write_entries(archive, file, report, &mut stage).map_err(|it| with_path(it, file))?;
     sync_tree(stage.root(), &report.entries)?;
     prepared.commit(stage)?;
-    Ok(Unpacked { report, digests })
+    Ok(digests)
 }
 
 /// The second pass. The archive may have changed since the first, so every member must be
