@@ -21,10 +21,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
 
 use crate::settings::Limits;
+use busy_body::BusyBody;
 use patient_body::PatientBody;
 use patient_stream::PatientStream;
 use seats::{Seat, Seats};
 
+mod busy_body;
 mod patient_body;
 mod patient_stream;
 mod seats;
@@ -59,7 +61,7 @@ pub(crate) async fn serve(
                 if let Some(seat) = seats.take(peer.ip()) {
                     serve_connection(stream, seat, router.clone(), limits, &graceful);
                 } else {
-                    tracing::warn!(peer = %peer, "too many connections: {peer} was turned away");
+                    tracing::warn!("too many busy connections: {peer} was turned away");
                 }
             }
             Err(error) if is_of_one_connection(&error) => {}
@@ -80,7 +82,7 @@ pub(crate) async fn serve(
 
 fn serve_connection(
     stream: TcpStream,
-    seat: Seat,
+    seat: Arc<Seat>,
     router: Router,
     limits: Limits,
     graceful: &GracefulShutdown,
@@ -89,15 +91,17 @@ fn serve_connection(
         tracing::debug!(error = %error, "TCP_NODELAY was refused: {error}");
     }
     let io = TokioIo::new(PatientStream::new(stream, limits.write_stall));
+    let sitting = Arc::clone(&seat);
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
+        let busy = sitting.busy();
         let request = request.map(|body| Body::new(PatientBody::new(body, limits)));
         async move {
             let response = match router.oneshot(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
-            Ok::<_, Infallible>(response)
+            Ok::<_, Infallible>(response.map(|body| BusyBody::new(body, busy)))
         }
     });
     let connection = hyper::server::conn::http1::Builder::new()
@@ -107,10 +111,12 @@ fn serve_connection(
         .serve_connection(io, service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(error = %error, "a connection ended badly: {error}");
+        tokio::select! {
+            ended = connection => if let Err(error) = ended {
+                tracing::debug!(error = %error, "a connection ended badly: {error}");
+            },
+            () = seat.needed_elsewhere() => tracing::debug!("an idle connection made room"),
         }
-        drop(seat);
     });
 }
 

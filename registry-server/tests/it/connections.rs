@@ -148,17 +148,36 @@ async fn stalled_and_dripping_bodies_are_closed_in_time() {
 }
 
 #[tokio::test]
-async fn connections_above_the_limit_of_one_address_are_turned_away() {
+async fn a_crowd_of_silent_connections_does_not_keep_a_good_one_out() {
     let server = Impatient::start().await;
-    let held: Vec<TcpStream> = (0..16)
+    let mut crowd: Vec<TcpStream> = (0..40)
         .map(|_| TcpStream::connect(server.address).unwrap())
         .collect();
-    // The listener takes them one after the other.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert!(
-        !server.is_serving().await,
-        "no seat is left for this address"
+    assert!(server.is_serving().await);
+    // No more than sixteen are held; the oldest were closed before their time-out.
+    let first = &mut crowd[0];
+    first.set_read_timeout(Some(LIMITS.header / 2)).unwrap();
+    assert_eq!(first.read(&mut [0]).unwrap_or(0), 0);
+}
+
+#[tokio::test]
+async fn busy_connections_above_the_limit_of_one_address_are_turned_away() {
+    let server = Impatient::start().await;
+    let head = format!(
+        "POST /api/v1/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Content-Type: application/json\r\nContent-Length: 9\r\n\r\n",
+        server.token()
     );
+    let held: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut stream = TcpStream::connect(server.address).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    // Requests are read as they come, one connection after the other.
+    tokio::time::sleep(LIMITS.body_stall / 2).await;
+    assert!(!server.is_serving().await, "every seat is busy");
     drop(held);
     let mut is_back = false;
     for _ in 0..40 {

@@ -7,6 +7,7 @@
 
 use std::path::Path;
 
+use provisioning_package::Digest;
 use sqlx::{AnyConnection, AssertSqlSafe, Connection as _, Executor as _};
 
 /// The flags that point a registry in `folder` to its database.
@@ -14,16 +15,10 @@ pub(crate) fn arguments(folder: &Path) -> Vec<String> {
     let Ok(server) = std::env::var("PROVISIONING_TEST_POSTGRES") else {
         return Vec::new();
     };
-    let name: String = folder
-        .file_name()
-        .unwrap()
-        .to_str()
-        .unwrap()
-        .bytes()
-        // Hexadecimal, since the names of databases fold case.
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let name = format!("t{name}");
+    let folder = folder.file_name().unwrap().to_str().unwrap();
+    // A digest, since the names of databases fold case.
+    let digest = Digest::of(folder.as_bytes()).hex();
+    let name = format!("t{}", &digest[..32]);
     let server = server.trim_end_matches('/').to_owned();
     let url = format!("{server}/{name}");
     // Some callers are inside a runtime and cannot wait for another one.
