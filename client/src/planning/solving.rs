@@ -8,7 +8,7 @@ use provisioning_compat::{
     Hold, MemoryIndex, NoSolution, Owner, Request, Solution, Wanted, solve_until,
 };
 use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, plan};
-use provisioning_package::{PackageName, Selector, Spec, Target};
+use provisioning_package::{PackageName, Selector, Spec, Target, VersionReq};
 
 use super::registry::Registry;
 use super::specs::Asked;
@@ -171,7 +171,10 @@ fn wanted(asked: &Asked, current: Option<&Generation>) -> Vec<Wanted> {
             (true, selector) => (selector, Owner::You { spec }),
             // `latest` meant the newest of that day.
             (false, Selector::Latest) => (Selector::Any, Owner::Earlier { spec }),
-            (false, selector) => (selector, Owner::Earlier { spec }),
+            (false, selector) => (
+                stay_on_pre_release(selector, current, name),
+                Owner::Earlier { spec },
+            ),
         };
         wanted.push(Wanted::new(name.clone(), selector, owner));
     }
@@ -205,6 +208,22 @@ fn wanted(asked: &Asked, current: Option<&Generation>) -> Vec<Wanted> {
         }
     }
     wanted
+}
+
+/// A pre-release that `--pre` once let in does not leave because a later command does not
+/// say `--pre`: from there on, it and what comes after it will do.
+fn stay_on_pre_release(
+    selector: Selector,
+    current: Option<&Generation>,
+    name: &PackageName,
+) -> Selector {
+    let installed = current
+        .and_then(|it| it.package(name))
+        .map(|it| &it.version)
+        .filter(|it| !it.pre.is_empty() && !selector.requirement().matches(it));
+    installed
+        .and_then(|it| VersionReq::parse(&format!(">={it}")).ok())
+        .map_or(selector, Selector::Requirement)
 }
 
 /// What is installed and not asked to move.

@@ -180,3 +180,31 @@ fn an_edited_file_is_found_by_verify_and_an_edited_configuration_is_none() {
     assert_eq!(ran.status(), 4);
     assert!(ran.stdout().contains("\"changed\""), "{}", ran.stdout());
 }
+
+#[test]
+fn a_pre_release_that_was_let_in_stays_when_later_commands_do_not_say_pre() {
+    let (registry, client) = published();
+    Client::of(&registry).publish(&Sample::extension("redis", "1.2.0-rc.1"));
+    client.ok(&["install", "redis", "--pre"]);
+    assert_eq!(packages(&client.json(&["list"])), ["redis 1.2.0-rc.1"]);
+    let held = client.json(&["install", "core"]);
+    assert_eq!(changes(&held), ["install core 3.2.1"]);
+}
+
+#[test]
+fn a_yanked_version_stays_where_it_is_and_installs_only_where_it_is_pinned() {
+    let (registry, client) = published();
+    client.ok(&["install", "azure"]);
+    Client::of(&registry).ok(&["yank", "azure@2.0.0", "--reason", "it loses data"]);
+    let held = client.json(&["install", "redis"]);
+    assert_eq!(changes(&held), ["install redis 1.1.0"]);
+    let other = client.home().join("other");
+    let fresh = ["--prefix", other.to_str().unwrap()];
+    client.error(3, &[&fresh[..], &["install", "azure"]].concat());
+    let bundle = client.json(&[&fresh[..], &["install", "stable-3.2"]].concat());
+    let warnings = bundle["plan"]["warnings"].to_string();
+    assert!(
+        warnings.contains("azure 2.0.0 is yanked: it loses data"),
+        "{warnings}"
+    );
+}
