@@ -18,7 +18,7 @@ use crate::request::Request;
 use crate::solver::Failure;
 use crate::solver::universe::Universe;
 
-pub(crate) use sentences::{owner_phrase, wanted_sentence};
+pub(crate) use sentences::{owner_phrase, selector_text, wanted_sentence};
 
 /// Why a request has no solution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

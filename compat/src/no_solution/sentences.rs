@@ -71,7 +71,7 @@ pub(super) fn specs_of_user(request: &Request) -> Vec<String> {
 }
 
 /// A selector as it is written behind `@`.
-pub(super) fn selector_text(selector: &Selector) -> String {
+pub(crate) fn selector_text(selector: &Selector) -> String {
     match selector {
         Selector::Any => "*".to_owned(),
         Selector::Latest => "latest".to_owned(),
