@@ -209,3 +209,65 @@ fn a_discovery_document_cannot_send_the_token_to_another_server() {
         server.stderr()
     );
 }
+
+/// An archive with a link to `/etc/passwd`, made by the system's `tar`.
+fn hostile(client: &Client) -> std::path::PathBuf {
+    let manifest = "[extension]\nname = \"evil\"\nversion = \"1.0.0\"\ntype = \"taskserv\"\n";
+    client.write("evil/manifest.toml", manifest);
+    std::os::unix::fs::symlink("/etc/passwd", client.home().join("evil/link")).unwrap();
+    let archive = client.home().join("evil.tar.gz");
+    let made = std::process::Command::new("tar")
+        .arg("czf")
+        .arg(&archive)
+        .arg("-C")
+        .arg(client.home().join("evil"))
+        .arg(".")
+        .status()
+        .unwrap();
+    assert!(made.success());
+    archive
+}
+
+#[test]
+fn a_hostile_archive_is_refused_with_one_code_at_build_inspect_unpack_and_publish() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    let archive = hostile(&client);
+    let codes = [
+        client.error(4, &["package", "build", "evil"]),
+        client.error(4, &["package", "inspect", path(&archive)]),
+        client.error(4, &["package", "unpack", path(&archive), "--to", "out"]),
+        client.error(4, &["publish", path(&archive)]),
+    ]
+    .map(|error| {
+        assert!(
+            error["message"].as_str().unwrap().contains("`link`"),
+            "{error}"
+        );
+        error["code"].as_str().unwrap().to_owned()
+    });
+    assert!(codes.iter().all(|it| *it == codes[0]), "{codes:?}");
+    assert!(!client.home().join("out").exists());
+    client.error(3, &["info", "evil"]);
+}
+
+#[test]
+fn a_server_that_is_killed_during_a_publish_does_not_keep_it_from_succeeding() {
+    let mut registry = Registry::start();
+    let client = Client::of(&registry);
+    for (round, delay) in [30, 90, 180].into_iter().enumerate() {
+        let sample = Sample::extension("big", &format!("2.0.{round}"));
+        let archive = client.build(&sample.file("noise", &noise(6_400_000)));
+        let mut child = client
+            .command(&["publish", path(&archive)])
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(delay));
+        registry.crash_and_restart();
+        let _ = child.wait();
+        assert_eq!(
+            client.json(&["publish", path(&archive)])["state"],
+            "visible"
+        );
+    }
+}
