@@ -67,9 +67,7 @@ impl RegistryReader {
     /// Opens the registry of `context`'s settings and learns what is current: one request
     /// for the discovery, one where nothing changed since the last time.
     pub(crate) async fn open(context: &Context) -> Outcome<Self> {
-        let state = context
-            .settings
-            .trust_state(context.settings.registry()?)?;
+        let state = context.settings.trust_state(context.settings.registry()?)?;
         Self::open_in(context, &state).await
     }
 

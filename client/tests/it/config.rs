@@ -44,15 +44,18 @@ fn config_show_tells_where_each_value_comes_from() {
 
 #[test]
 fn a_variable_that_is_no_text_is_refused_and_not_ignored() {
-    let garbled = std::os::unix::ffi::OsStrExt::from_bytes(b"/tmp/\xff");
+    let garbled: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"/tmp/\xff");
     let output = Client::alone()
         .command(&["cache", "dir"])
-        .env("PROVISIONING_PREFIX", <&std::ffi::OsStr>::from(garbled))
+        .env("PROVISIONING_PREFIX", garbled)
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(text.contains("`PROVISIONING_PREFIX` is not UTF-8"), "{text}");
+    assert!(
+        text.contains("`PROVISIONING_PREFIX` is not UTF-8"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -61,7 +64,10 @@ fn reading_needs_neither_a_home_for_tokens_nor_good_credentials() {
     let client = Client::of(&registry);
     client.publish(&Sample::extension("redis", "1.1.0"));
     let client = Client::alone().with("PROVISIONING_REGISTRY", registry.url());
-    client.write(".config/provisioning/credentials.toml", "this is = not [ TOML");
+    client.write(
+        ".config/provisioning/credentials.toml",
+        "this is = not [ TOML",
+    );
     client.ok(&["info", "redis"]);
     client.ok(&["search", "redis"]);
 }
