@@ -168,7 +168,7 @@ async fn busy_connections_above_the_limit_of_one_address_are_turned_away() {
          Content-Type: application/json\r\nContent-Length: 9\r\n\r\n",
         server.token()
     );
-    let held: Vec<TcpStream> = (0..16)
+    let crowd: Vec<TcpStream> = (0..16)
         .map(|_| {
             let mut stream = TcpStream::connect(server.address).unwrap();
             stream.write_all(head.as_bytes()).unwrap();
@@ -178,7 +178,7 @@ async fn busy_connections_above_the_limit_of_one_address_are_turned_away() {
     // Requests are read as they come, one connection after the other.
     tokio::time::sleep(LIMITS.body_stall / 2).await;
     assert!(!server.is_serving().await, "every seat is busy");
-    drop(held);
+    drop(crowd);
     let mut is_back = false;
     for _ in 0..40 {
         tokio::time::sleep(TICK).await;
