@@ -85,6 +85,8 @@ Options, each with its environment variable:
     }
 
     main() {
+        # zsh as itself splits no words and ends traps with their function.
+        [ -z "${ZSH_VERSION:-}" ] || emulate sh
         set -eu
         umask 022
         unset CDPATH TAR_OPTIONS GZIP || :

@@ -19,7 +19,7 @@ impl Shell {
     }
 }
 
-const SHELLS: [(&str, &[&str]); 9] = [
+const SHELLS: [(&str, &[&str]); 10] = [
     ("dash", &[]),
     ("bash", &[]),
     ("bash", &["--posix"]),
@@ -27,6 +27,7 @@ const SHELLS: [(&str, &[&str]); 9] = [
     ("ksh93", &[]),
     ("mksh", &[]),
     ("zsh", &["--emulate", "sh"]),
+    ("zsh", &[]),
     ("yash", &[]),
     ("posh", &[]),
 ];
