@@ -32,16 +32,19 @@ mod list;
 mod login;
 mod logout;
 mod man;
+mod outdated;
 mod package;
 mod publish;
 mod registry_command;
 mod resolve;
 mod rollback;
 mod search;
+mod tree;
 mod trust;
 mod uninstall;
 mod upgrade;
 mod verify;
+mod why;
 mod workspace;
 mod yank;
 
@@ -59,7 +62,8 @@ mod yank;
     subcommand_required = true,
     max_term_width = 100,
     after_help = "Exit status: 0 done, 1 refused or failed, 2 usage, 3 no versions fit, \
-                  4 verification failed, 5 registry unreachable, 6 lock held."
+                  4 verification failed, 5 registry unreachable, 6 lock held, \
+                  100 `outdated --exit-code` found some."
 )]
 struct Cli {
     #[command(flatten)]
@@ -84,6 +88,9 @@ enum Command {
     History(history::Args),
     /// Show which versions an install would choose
     Resolve(resolve::Args),
+    Outdated(outdated::Args),
+    Why(why::Args),
+    Tree(tree::Args),
     /// Check that everything is as it was installed
     Verify(verify::Args),
     /// Install, list and find extensions
@@ -179,6 +186,9 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::List(args) => list::run(args, context),
         Command::History(args) => history::run(args, context),
         Command::Resolve(args) => resolve::run(args, context).await,
+        Command::Outdated(args) => outdated::run(args, context).await,
+        Command::Why(args) => why::run(args, context).await,
+        Command::Tree(args) => tree::run(args, context),
         Command::Verify(args) => verify::run(args, context),
         Command::Extension(action) => extension::run(action, context).await,
         Command::Workspace(action) => workspace::run(action, context).await,

@@ -1,7 +1,8 @@
 //! What went wrong, in the one form in which every command says it.
 //!
 //! Text: `error: …`, a `  caused by: …` line for each cause, `help: …` for each hint. JSON:
-//! `{"error": {"code", "message", "causes", "hints"}}`. Both on stderr. Programs match on
+//! `{"error": {"code", "message", "causes", "hints"}}`, and `explanation` where versions do
+//! not fit. Both on stderr. Programs match on
 //! `code` and on the exit status, never on the words.
 
 use std::error::Error;
@@ -31,10 +32,6 @@ pub(crate) enum Exit {
     /// Another writer holds the prefix.
     Locked,
     /// Something newer exists and `--exit-code` asked to be told.
-    #[expect(
-        dead_code,
-        reason = "`outdated` is not written yet; the number is fixed"
-    )]
     Outdated,
     /// Nobody reads our output any more.
     BrokenPipe,
@@ -73,6 +70,8 @@ struct Body {
     message: String,
     causes: Vec<String>,
     hints: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<serde_json::Value>,
 }
 
 /// The result of everything in this crate that can fail.
@@ -87,6 +86,7 @@ impl Failure {
                 message: message.into(),
                 causes: Vec::new(),
                 hints: Vec::new(),
+                explanation: None,
             }),
             exit: Exit::Failed,
         }
@@ -119,6 +119,12 @@ impl Failure {
     /// Adds several things that lay behind it.
     pub(crate) fn with_causes(mut self, causes: impl IntoIterator<Item = String>) -> Self {
         self.body.causes.extend(causes);
+        self
+    }
+
+    /// Adds the causes as data, for `--json` alone.
+    pub(crate) fn with_explanation(mut self, explanation: serde_json::Value) -> Self {
+        self.body.explanation = Some(explanation);
         self
     }
 

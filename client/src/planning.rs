@@ -4,6 +4,7 @@
 //! An [`Intent`] is a command as data. Its plan can be made again, which is what happens
 //! when another writer changes the prefix in between. Nothing here writes to the prefix.
 
+pub(crate) mod installed_set;
 mod registry;
 mod solving;
 mod specs;
@@ -20,7 +21,9 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 
 pub(crate) use registry::Registry;
-pub(crate) use solving::{Moves, SolveOptions, solve};
+pub(crate) use solving::{
+    Deadline, Moves, SolveOptions, fetch_ahead, no_solution, solve, standing,
+};
 pub(crate) use specs::{Asked, ask};
 
 /// A command that changes what is installed, as data.
@@ -261,7 +264,8 @@ pub(crate) fn installed(current: &Generation, text: &str) -> Outcome<PackageName
     })
 }
 
-fn nothing_installed(names: &str) -> Failure {
+/// There is nothing to answer a question about `names` from.
+pub(crate) fn nothing_installed(names: &str) -> Failure {
     let message = if names.is_empty() {
         "nothing is installed".to_owned()
     } else {

@@ -26,11 +26,13 @@ mod archives;
 mod discovery;
 mod folder;
 mod http;
+mod lazy_index;
 mod source;
 
 pub(crate) use archives::WantedArchive;
 pub(crate) use discovery::discover;
 pub(crate) use http::writing_client;
+pub(crate) use lazy_index::{Guess, LazyIndex};
 pub(crate) use source::Source;
 
 use archives::ArchiveCache;
@@ -161,6 +163,11 @@ impl RegistryReader {
             ),
         )
         .with_exit(Exit::NoSolution))
+    }
+
+    /// What the registry says about packages, fetched as it is read.
+    pub(crate) fn lazy_index(&mut self) -> LazyIndex<'_> {
+        LazyIndex::new(self)
     }
 
     /// The compatibility matrix; an absent one is empty.

@@ -11,7 +11,8 @@ pub const PROTOCOL: u32 = 1;
 pub struct Discovery {
     /// [`PROTOCOL`] of the registry.
     pub protocol: u32,
-    /// What people call the registry.
+    /// What people call the registry; a folder may have no name.
+    #[serde(default)]
     pub name: String,
     /// TUF metadata.
     pub metadata: String,

@@ -79,7 +79,8 @@ pub enum PackageState {
 pub struct IndexVersion {
     /// The version.
     pub version: Version,
-    /// When it became visible.
+    /// When it became visible; where that is absent, long ago.
+    #[serde(default)]
     pub published_at: Timestamp,
     /// The extension API that it is written for.
     #[serde(default)]

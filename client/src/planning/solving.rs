@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use provisioning_bundles::foreign_digests;
 use provisioning_compat::{
-    Hold, MemoryIndex, NoSolution, Owner, Request, Solution, Wanted, solve_until,
+    Hold, Index as _, NoSolution, Owner, Request, Solution, Wanted, solve_until,
 };
 use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, plan};
 use provisioning_package::{PackageName, Selector, Spec, Target, VersionReq};
@@ -15,9 +15,10 @@ use super::specs::Asked;
 use super::unknown;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::registry::{Guess, LazyIndex};
 
 /// How long the solver may search.
-const SEARCH_TIME_MAX: Duration = Duration::from_secs(10);
+const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How to solve.
 #[derive(Debug, Clone)]
@@ -113,22 +114,48 @@ pub(crate) async fn solve(
     options: &SolveOptions,
     moves: &Moves,
 ) -> Outcome<Solved> {
-    let wanted = wanted(&asked, current);
+    let request = request(context, &asked, current, options, moves);
     let reader = registry.reader(context).await?;
-    let mut roots: Vec<PackageName> = wanted.iter().map(|it| it.name.clone()).collect();
-    roots.extend(
-        current
-            .iter()
-            .flat_map(|it| it.packages.iter().map(|it| it.name.clone())),
-    );
-    let index = reader.index(&roots).await?;
-    for name in &asked.now {
-        if provisioning_compat::Index::entry(&index, name).is_none() {
-            return Err(unknown::package(context, reader, name.as_str(), &asked.requests).await);
-        }
+    let matrix = reader.matrix().await?.read.matrix;
+    let index = reader.lazy_index();
+    fetch_ahead(&index, &request)?;
+    let unknown = asked.now.iter().find(|it| index.entry(it).is_none());
+    index.finish()?;
+    if let Some(name) = unknown {
+        drop(index);
+        return Err(unknown::package(context, reader, name.as_str(), &asked.requests).await);
     }
-    let matrix = reader.matrix().await?;
-    let mut request = Request::new(wanted, options.target, context.now());
+    let deadline = Deadline::start();
+    let cancelled = || deadline.has_passed() || index.has_failed();
+    let found = solve_until(&request, &matrix, &index, &cancelled);
+    index.finish()?;
+    drop(index);
+    let solution = match found {
+        Ok(solution) => solution,
+        Err(problem) => {
+            let problem = problem.with_bundles(&request, &known_bundles(registry, context).await);
+            return Err(no_solution(&problem, &asked));
+        }
+    };
+    if let Some(sequence) = &asked.sequence {
+        check_digests(sequence, &solution)?;
+    }
+    Ok(Solved {
+        solution,
+        requests: asked.requests,
+        warnings: asked.warnings,
+    })
+}
+
+/// Everything that was asked for, as the solver takes it.
+fn request(
+    context: &Context,
+    asked: &Asked,
+    current: Option<&Generation>,
+    options: &SolveOptions,
+    moves: &Moves,
+) -> Request {
+    let mut request = Request::new(wanted(asked, current), options.target, context.now());
     request.strict = options.strict;
     request.pre = options.pre;
     request.minimal = options.minimal;
@@ -140,24 +167,44 @@ pub(crate) async fn solve(
             Moves::Asked | Moves::Only(_) => Hold::Held,
         };
     }
-    let started = Instant::now();
-    let too_long = || started.elapsed() > SEARCH_TIME_MAX;
-    let found = solve_until(&request, &matrix.read.matrix, &index, &too_long);
-    let solution = match found {
-        Ok(solution) => solution,
-        Err(problem) => {
-            let problem = problem.with_bundles(&request, &known_bundles(registry, context).await);
-            return Err(no_solution(&problem, &asked, &index));
-        }
+    request
+}
+
+/// What was asked for earlier and is installed now: what a question about it starts from.
+pub(crate) fn standing(context: &Context, current: &Generation) -> Request {
+    let asked = Asked::again(current.requests.clone());
+    let options = SolveOptions::of_this_machine();
+    request(context, &asked, Some(current), &options, &Moves::Asked)
+}
+
+/// Fetches what the search for `request` probably meets.
+pub(crate) fn fetch_ahead(index: &LazyIndex<'_>, request: &Request) -> Outcome<()> {
+    let wanted = request.wanted.iter().filter(|it| !it.optional);
+    let wanted: Vec<_> = wanted
+        .map(|it| (it.name.clone(), it.selector.clone()))
+        .collect();
+    let guess = if request.minimal {
+        Guess::Oldest
+    } else {
+        Guess::Newest
     };
-    if let Some(sequence) = &asked.sequence {
-        check_digests(sequence, &solution)?;
+    index.fetch_ahead(&wanted, &request.installed, guess)
+}
+
+/// When a search is given up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline(Instant);
+
+impl Deadline {
+    /// A deadline that counts from now.
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
     }
-    Ok(Solved {
-        solution,
-        requests: asked.requests,
-        warnings: asked.warnings,
-    })
+
+    /// Whether it has passed.
+    pub(crate) fn has_passed(self) -> bool {
+        self.0.elapsed() > SEARCH_TIME_MAX
+    }
 }
 
 /// Everything that must be in the solution, and who says so.
@@ -265,10 +312,12 @@ async fn known_bundles(
     documents
 }
 
-fn no_solution(problem: &NoSolution, asked: &Asked, _index: &MemoryIndex) -> Failure {
+/// The refusal, as every command says it.
+pub(crate) fn no_solution(problem: &NoSolution, asked: &Asked) -> Failure {
     let failure = Failure::new("no-solution", problem.summary.clone())
         .with_exit(Exit::NoSolution)
         .with_causes(problem.causes())
+        .with_explanation(problem.to_json())
         .with_hints(problem.hints());
     let failure = match &asked.requests.bundle {
         Some(bundle) if !asked.now.is_empty() => failure.with_hint(format!(

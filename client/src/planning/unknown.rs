@@ -28,6 +28,9 @@ pub(super) async fn package(
         "unknown-package",
         format!("the registry has no package and no bundle `{name}`"),
     )
+    .with_cause(format!(
+        "you asked for `{name}`, and this registry does not have it"
+    ))
     .with_exit(Exit::NoSolution);
     let known: Vec<PackageName> = known_names(context, reader, name, requests)
         .await

@@ -1,0 +1,206 @@
+//! The registry's index as the solver reads it: an entry is fetched when the search first
+//! meets its package, so only what a solution needs is read and parsed.
+//!
+//! One round trip for each package would be slow over a network, so what a search probably
+//! meets is fetched ahead, many at a time: from each package asked for, the newest version
+//! that was required, what that needs, and so on. A wrong guess costs an entry that nobody
+//! reads, never a wrong answer.
+//!
+//! A failure to fetch is kept, ends the search, and is told in place of its outcome.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use provisioning_compat::Index;
+use provisioning_package::{PackageName, Selector, Version, VersionReq};
+use provisioning_registry_api::index::IndexEntry;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
+
+use super::RegistryReader;
+use crate::failure::{Exit, Failure, Outcome};
+
+/// Packages that one search may look at.
+const PACKAGES_MAX: usize = 65_536;
+/// Packages that are fetched ahead; beyond these, the search asks for what it meets.
+const AHEAD_MAX: usize = 32_768;
+
+/// Which version of a package a search probably takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guess {
+    /// The newest that was required.
+    Newest,
+    /// The oldest that was required.
+    Oldest,
+}
+
+/// The registry's index, fetched as it is read.
+pub(crate) struct LazyIndex<'r> {
+    reader: RefCell<&'r mut RegistryReader>,
+    /// Where each entry is in `entries`; `None` for what the registry does not have.
+    places: RefCell<HashMap<PackageName, Option<usize>>>,
+    /// Entries in the order in which they came. What is handed out stays where it is.
+    entries: Vec<OnceCell<Box<IndexEntry>>>,
+    count: Cell<usize>,
+    failure: RefCell<Option<Failure>>,
+}
+
+impl<'r> LazyIndex<'r> {
+    /// An index of which nothing was fetched yet.
+    pub(super) fn new(reader: &'r mut RegistryReader) -> Self {
+        Self {
+            reader: RefCell::new(reader),
+            places: RefCell::default(),
+            entries: std::iter::repeat_with(OnceCell::new)
+                .take(PACKAGES_MAX)
+                .collect(),
+            count: Cell::new(0),
+            failure: RefCell::default(),
+        }
+    }
+
+    /// Fetches ahead what a search for `wanted` probably meets. `installed` is tried first
+    /// where it is there.
+    pub(crate) fn fetch_ahead(
+        &self,
+        wanted: &[(PackageName, Selector)],
+        installed: &BTreeMap<PackageName, Version>,
+        guess: Guess,
+    ) -> Outcome<()> {
+        let mut required: HashSet<(PackageName, VersionReq)> = HashSet::new();
+        let mut followed: HashSet<(PackageName, Version)> = HashSet::new();
+        let mut level: Vec<(PackageName, Selector)> = wanted.to_vec();
+        while !level.is_empty() && self.count.get() < AHEAD_MAX {
+            let names: BTreeSet<PackageName> = level.iter().map(|it| it.0.clone()).collect();
+            self.fetch(&names.into_iter().collect::<Vec<_>>())?;
+            let mut next = Vec::new();
+            for (name, selector) in level {
+                let Some(entry) = self.known(&name).flatten() else {
+                    continue;
+                };
+                let Some(version) = likely(entry, &selector, installed.get(&name), guess) else {
+                    continue;
+                };
+                if !followed.insert((name, version.version.clone())) {
+                    continue;
+                }
+                for (needed, dependency) in &version.dependencies {
+                    let key = (needed.clone(), dependency.req.clone());
+                    if !dependency.optional && required.insert(key) {
+                        let selector = Selector::Requirement(dependency.req.clone());
+                        next.push((needed.clone(), selector));
+                    }
+                }
+            }
+            level = next;
+        }
+        Ok(())
+    }
+
+    /// Whether something could not be fetched: the search is to end.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
+    /// What could not be fetched, if anything.
+    pub(crate) fn finish(&self) -> Outcome<()> {
+        self.failure.borrow_mut().take().map_or(Ok(()), Err)
+    }
+
+    /// Whether the registry has `name`, as far as that was asked; `None` where it was not.
+    fn known(&self, name: &PackageName) -> Option<Option<&IndexEntry>> {
+        let place = *self.places.borrow().get(name)?;
+        let entry = place.and_then(|it| self.entries[it].get());
+        Some(entry.map(|it| &**it))
+    }
+
+    /// Fetches those of `names` that were not asked for yet.
+    fn fetch(&self, names: &[PackageName]) -> Outcome<()> {
+        let absent: Vec<PackageName> = names
+            .iter()
+            .filter(|it| self.known(it).is_none())
+            .cloned()
+            .collect();
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let mut reader = self.reader.borrow_mut();
+        let found = block_in_place(|| Handle::current().block_on(reader.entries(&absent)))?;
+        let mut places = self.places.borrow_mut();
+        for entry in found {
+            let place = self.count.get();
+            let name = entry.name.clone();
+            let Some(cell) = self.entries.get(place) else {
+                return Err(too_many());
+            };
+            let _ = cell.set(Box::new(entry));
+            self.count.set(place + 1);
+            places.insert(name, Some(place));
+        }
+        for name in absent {
+            places.entry(name).or_insert(None);
+        }
+        Ok(())
+    }
+}
+
+impl Index for LazyIndex<'_> {
+    fn entry(&self, name: &PackageName) -> Option<&IndexEntry> {
+        if let Some(known) = self.known(name) {
+            return known;
+        }
+        if self.has_failed() {
+            return None;
+        }
+        if let Err(failure) = self.fetch(std::slice::from_ref(name)) {
+            *self.failure.borrow_mut() = Some(failure);
+            return None;
+        }
+        self.known(name).flatten()
+    }
+
+    fn names(&self) -> Vec<PackageName> {
+        let places = self.places.borrow();
+        let mut names: Vec<PackageName> = places
+            .iter()
+            .filter(|(_, place)| place.is_some())
+            .map(|(name, _)| name.clone())
+            .collect();
+        names.sort();
+        names
+    }
+}
+
+/// The version that a search probably takes.
+fn likely<'e>(
+    entry: &'e IndexEntry,
+    selector: &Selector,
+    installed: Option<&Version>,
+    guess: Guess,
+) -> Option<&'e provisioning_registry_api::index::IndexVersion> {
+    let req = selector.requirement();
+    let fitting = entry
+        .versions
+        .iter()
+        .filter(|it| it.yanked.is_none() && req.matches(&it.version));
+    let kept = entry
+        .versions
+        .iter()
+        .find(|it| installed == Some(&it.version));
+    if kept.is_some() {
+        return kept;
+    }
+    match guess {
+        Guess::Newest => fitting.max_by(|left, right| left.version.cmp(&right.version)),
+        Guess::Oldest => fitting.min_by(|left, right| left.version.cmp(&right.version)),
+    }
+}
+
+fn too_many() -> Failure {
+    Failure::new(
+        "index-too-large",
+        format!("the search met more than {PACKAGES_MAX} packages and was given up"),
+    )
+    .with_exit(Exit::NoSolution)
+    .with_hint("name exact versions of what matters: that leaves less to search")
+}
