@@ -32,6 +32,10 @@ impl EntryPath {
         if text.starts_with('/') {
             return refuse(Refusal::PathAbsolute, "the path is absolute");
         }
+        if is_absolute_elsewhere(text) {
+            let detail = "the path is absolute on Windows";
+            return refuse(Refusal::PathAbsolute, detail);
+        }
         let (text, has_slash) = match text.strip_suffix('/') {
             Some(text) => (text, true),
             None => (text, false),
@@ -96,12 +100,30 @@ fn name_problem(name: &str) -> Option<(Refusal, &'static str)> {
         "." => Some((Refusal::PathDot, "the path has `.` in it")),
         // Zip Slip: `a/../../etc/cron.d/x` leaves the folder that it is unpacked into.
         ".." => Some((Refusal::PathEscapes, "the path has `..` in it")),
+        // The same for readers that take `\` for `/`, such as shares and other systems' tools.
+        name if climbs_elsewhere(name) => Some((
+            Refusal::PathEscapes,
+            "the path has `..` beside a backslash in it",
+        )),
         name if name.len() > ENTRY_NAME_BYTES_MAX => Some((
             Refusal::PathTooLong,
             "one name in the path is longer than file systems take (255 bytes)",
         )),
         _ => None,
     }
+}
+
+/// Whether Windows reads this as a path from a drive's or a network's root. A backslash
+/// elsewhere is a character as any other.
+pub(super) fn is_absolute_elsewhere(text: &str) -> bool {
+    let is_drive =
+        matches!(text.as_bytes(), [drive, b':', b'/' | b'\\', ..] if drive.is_ascii_alphabetic());
+    is_drive || text.starts_with(r"\\")
+}
+
+/// Whether one name has a `..` in it for whoever takes `\` for `/`.
+pub(super) fn climbs_elsewhere(name: &str) -> bool {
+    name.contains('\\') && name.split('\\').any(|it| it == "..")
 }
 
 /// Control characters, and the invisible ones that make text read in another order or break
@@ -128,6 +150,10 @@ mod tests {
             (" ", " "),
             ("日本/\u{5e9}", "日本/\u{5e9}"),
             ("x\\x2d.slice", "x\\x2d.slice"),
+            (r"..a\b..", r"..a\b.."),
+            (r"\a", r"\a"),
+            ("a:b", "a:b"),
+            ("c:", "c:"),
             ("./a", "a"),
             ("a/", "a"),
             (".", ""),
@@ -148,6 +174,12 @@ mod tests {
             ("../a", "archive-path-escapes"),
             ("./../a", "archive-path-escapes"),
             ("a/..", "archive-path-escapes"),
+            (r"..\..\x", "archive-path-escapes"),
+            (r"a/b\..\c", "archive-path-escapes"),
+            (r"a\..", "archive-path-escapes"),
+            (r"C:\x", "archive-path-absolute"),
+            ("c:/x", "archive-path-absolute"),
+            (r"\\host\share\x", "archive-path-absolute"),
             ("a//b", "archive-path-empty"),
             (".//a", "archive-path-empty"),
             ("a//", "archive-path-empty"),

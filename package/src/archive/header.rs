@@ -30,17 +30,25 @@ impl<'h> RawHeader<'h> {
         };
         // Some readers take GNU's reserved bytes for POSIX's prefix field and would unpack
         // the entry elsewhere.
-        // A sparse map uses them too; it is refused as such.
+        // A sparse map uses them too; it is refused as such. Others read a prefix from
+        // headers that are older than it.
         let is_in_use = bytes[345..500].iter().any(|it| *it != 0);
-        if dialect == Dialect::Gnu && is_in_use && bytes[156] != b'S' {
+        let has_prefix = dialect == Dialect::Ustar;
+        if !has_prefix && is_in_use && bytes[156] != b'S' {
             return Err(invalid("reserved bytes of the header are in use"));
         }
         Ok(Self { bytes, dialect })
     }
 
-    /// The type flag.
+    /// The type flag; a folder's for what is one in the oldest dialect, which knows folders by
+    /// the `/` at their end.
     pub(super) fn type_flag(&self) -> u8 {
-        self.bytes[156]
+        let written = self.bytes[156];
+        let is_folder = || until_nul(&self.bytes[..100]).is_ok_and(|it| it.ends_with(b"/"));
+        match written {
+            0 | b'0' if self.is_old() && is_folder() => b'5',
+            _ => written,
+        }
     }
 
     /// Whether extended headers may describe or precede this header.

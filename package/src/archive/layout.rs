@@ -36,6 +36,23 @@ pub(super) enum Standing {
 /// ones.
 type NameHash = [u8; 16];
 
+/// A name as it is found and as it is told apart.
+#[derive(Clone, Copy)]
+struct Keys {
+    folded: NameHash,
+    exact: NameHash,
+}
+
+impl Keys {
+    fn of(name: &str) -> Self {
+        let exact = hash(name);
+        let folded = fold(name);
+        // Most names are their own folded form: half the work for archives of a great many.
+        let folded = if folded == name { exact } else { hash(&folded) };
+        Self { folded, exact }
+    }
+}
+
 struct Node {
     parent: Place,
     name: NameHash,
@@ -128,9 +145,10 @@ impl Layout {
         folder: Place,
         name: &str,
     ) -> Result<Place, ArchiveError> {
-        match self.children.get(&(folder, hash(&fold(name)))) {
+        let keys = Keys::of(name);
+        match self.children.get(&(folder, keys.folded)) {
             Some(place) => Ok(*place),
-            None => self.insert(folder, name, Standing::Ghost),
+            None => self.insert(folder, keys, Standing::Ghost),
         }
     }
 
@@ -150,8 +168,9 @@ impl Layout {
     /// The place that is spelled exactly so.
     fn find(&self, path: &str) -> Option<Place> {
         path.split('/').try_fold(ROOT, |folder, name| {
-            let place = *self.children.get(&(folder, hash(&fold(name))))?;
-            (self.nodes[place as usize].name == hash(name)).then_some(place)
+            let keys = Keys::of(name);
+            let place = *self.children.get(&(folder, keys.folded))?;
+            (self.nodes[place as usize].name == keys.exact).then_some(place)
         })
     }
 
@@ -161,16 +180,17 @@ impl Layout {
         let mut names = path.split('/').peekable();
         while let Some(name) = names.next() {
             let is_last = names.peek().is_none();
-            let Some(&child) = self.children.get(&(place, hash(&fold(name)))) else {
+            let keys = Keys::of(name);
+            let Some(&child) = self.children.get(&(place, keys.folded)) else {
                 let new = if is_last { standing } else { Standing::Implied };
-                place = self.insert(place, name, new)?;
+                place = self.insert(place, keys, new)?;
                 continue;
             };
             place = child;
             let node = &mut self.nodes[child as usize];
             // On a file system that folds names the second one would replace the first, or
             // be written through it if it is a link (CVE-2021-21300).
-            if node.name != hash(name) {
+            if node.name != keys.exact {
                 return refuse(
                     Refusal::Collision,
                     "the path differs from an earlier one only in case or Unicode form",
@@ -223,7 +243,7 @@ impl Layout {
     fn insert(
         &mut self,
         parent: Place,
-        name: &str,
+        keys: Keys,
         standing: Standing,
     ) -> Result<Place, ArchiveError> {
         if matches!(standing, Standing::Implied | Standing::Ghost) {
@@ -235,10 +255,10 @@ impl Layout {
         let place = index(self.nodes.len());
         self.nodes.push(Node {
             parent,
-            name: hash(name),
+            name: keys.exact,
             standing,
         });
-        self.children.insert((parent, hash(&fold(name))), place);
+        self.children.insert((parent, keys.folded), place);
         Ok(place)
     }
 

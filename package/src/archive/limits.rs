@@ -46,6 +46,10 @@ pub const COMPRESSION_FRAMES_MAX: u64 = 65_536;
 /// whole, before its content is known.
 pub const EXTENDED_HEADER_BYTES_MAX: u64 = 64 * 1024;
 
+/// Most bytes that all extended headers of one archive take together: they cost a reader far
+/// more than the file content that they could have been.
+pub const EXTENDED_HEADERS_BYTES_MAX: u64 = 256 * MIB;
+
 /// The time of every entry when nobody gives another: 2000-01-01T00:00:00Z. Not 0, which
 /// some tools take for "unknown".
 pub const ARCHIVE_MTIME_DEFAULT: u64 = 946_684_800;

@@ -1,6 +1,7 @@
 //! Where symlinks lead: never out of the archive, neither by themselves nor through each
 //! other.
 
+use super::entry_path::{climbs_elsewhere, is_absolute_elsewhere};
 use super::error::ArchiveError;
 use super::layout::{Layout, Place, ROOT, Standing};
 use super::refusal::Refusal;
@@ -34,7 +35,7 @@ struct Step {
 impl Link {
     /// A link in `folder`; refused where its text alone leads out.
     pub(super) fn new(path: &str, target: &str, folder: Place) -> Result<Self, ArchiveError> {
-        if target.starts_with('/') {
+        if target.starts_with('/') || is_absolute_elsewhere(target) {
             let detail = "the link leads to an absolute path";
             return Err(ArchiveError::entry(Refusal::SymlinkAbsolute, path, detail));
         }
@@ -43,6 +44,7 @@ impl Link {
             match name {
                 "" | "." => {}
                 ".." => depth = depth.checked_sub(1).ok_or_else(|| escapes(path))?,
+                name if climbs_elsewhere(name) => return Err(escapes(path)),
                 _ => depth += 1,
             }
         }

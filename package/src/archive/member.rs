@@ -12,7 +12,7 @@ use super::error::{ArchiveError, NAMELESS};
 use super::header::RawHeader;
 use super::limits::{
     ARCHIVE_ENTRIES_MAX, ARCHIVE_UNPACKED_BYTES_MAX, ENTRY_PATH_BYTES_MAX,
-    EXTENDED_HEADER_BYTES_MAX,
+    EXTENDED_HEADER_BYTES_MAX, EXTENDED_HEADERS_BYTES_MAX,
 };
 use super::pax::Pax;
 use super::refusal::Refusal;
@@ -94,6 +94,7 @@ fn visit_members(
     visit: &mut dyn FnMut(Member, &mut dyn Read) -> Result<(), ArchiveError>,
 ) -> Result<(), Failure> {
     let mut headers = 0;
+    let mut extended = 0;
     let mut pending = Pending::default();
     for entry in archive.entries().map_err(Failure::Tar)?.raw(true) {
         let mut entry = entry.map_err(Failure::Tar)?;
@@ -115,6 +116,13 @@ fn visit_members(
         }
         *next = entry.raw_file_position() + size.next_multiple_of(512);
         if pending.take_extension(&header, size, &mut entry)? {
+            extended += size;
+            if extended > EXTENDED_HEADERS_BYTES_MAX {
+                let detail = format!(
+                    "its extended headers take more than {EXTENDED_HEADERS_BYTES_MAX} bytes"
+                );
+                return Err(ArchiveError::whole(Refusal::ExtensionTooLarge, detail).into());
+            }
             continue;
         }
         let member = std::mem::take(&mut pending).member(&header, size)?;
@@ -281,9 +289,16 @@ fn kind(
     }
     let link = || long_link.map_or_else(|| header.link(), Ok);
     Ok(match type_flag {
-        b'1' => MemberKind::HardLink {
-            to: EntryPath::parse(&link()?)?.into_string(),
-        },
+        b'1' => {
+            let to = EntryPath::parse(&link()?)?;
+            if to.has_slash() {
+                let detail = "a hard link to a path that ends in `/`";
+                return refuse(Refusal::HardLinkTarget, detail);
+            }
+            MemberKind::HardLink {
+                to: to.into_string(),
+            }
+        }
         b'2' => MemberKind::Symlink {
             target: link_target(&link()?, path.as_str())?,
         },

@@ -169,6 +169,13 @@ fn long_names_are_read_in_every_dialect() {
         file("old", "x").v7(),
     ];
     assert_eq!(accept_entries(entries).0, ["some/prefix/name", "old"]);
+    let entries = vec![
+        head("folder/", 0).v7(),
+        head("folder/other/", b'0').v7(),
+        file("folder/old", "x").v7(),
+    ];
+    let paths = ["folder", "folder/other", "folder/old"];
+    assert_eq!(accept_entries(entries).0, paths);
     let entries = vec![pax(&[("comment", "4f3a")]).put(156, b"g"), file("git", "x")];
     assert_eq!(accept_entries(entries).0, ["git"]);
     let entries = vec![pax(&[("size", "1")]), file("same", "x")];

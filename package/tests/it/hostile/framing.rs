@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use provisioning_package::ArchiveFormat;
 
-use super::raw::{Tar, compress, file, hard_link, head};
+use super::raw::{Tar, compress, file, hard_link, head, pax};
 use super::{Arena, FORMATS};
 
 fn honest() -> Vec<u8> {
@@ -189,4 +189,42 @@ fn implied_folders_are_limited_like_entries() {
         tar.with(file(path, ""))
     });
     assert_eq!(inspected(&deep.end()), "archive-too-many-entries");
+}
+
+/// Bytes that no compressor makes smaller.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let step = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()[0]
+    };
+    std::iter::repeat_with(step).take(length).collect()
+}
+
+#[test]
+fn extended_headers_are_limited_as_a_whole() {
+    let comment = "x".repeat(60_000);
+    let extended = pax(&[("comment", &comment)]).put(156, b"g");
+    let mut tar = Tar::new().with(file("noise", noise(1 << 20)));
+    for _ in 0..4_500 {
+        tar = tar.with(extended.clone());
+    }
+    let tar = tar.with(file("a", "x")).end();
+    assert_eq!(inspected(&tar), "archive-extension-too-large");
+}
+
+#[test]
+fn many_small_records_are_read_in_time() {
+    let keys: Vec<String> = (0..3_000)
+        .map(|it| format!("SCHILY.acl.{it:04x}"))
+        .collect();
+    let records: Vec<(&str, &str)> = keys.iter().map(|it| (it.as_str(), "")).collect();
+    let extended = pax(&records).put(156, b"g");
+    let tar = (0..300).fold(Tar::new(), |tar, _| tar.with(extended.clone()));
+    let start = std::time::Instant::now();
+    assert_eq!(inspected(&tar.with(file("a", "x")).end()), "accepted");
+    // A search through all earlier records would take minutes.
+    assert!(start.elapsed() < std::time::Duration::from_secs(30));
 }

@@ -9,6 +9,7 @@ use crate::hostile::raw::{Head, file, folder, gnu, hard_link, pax, symlink};
 )]
 pub(super) fn symlinks(cases: &mut Vec<Case>) {
     let absolute = "archive-symlink-absolute";
+    let escapes = "archive-symlink-escapes";
     one(
         cases,
         "link: absolute",
@@ -16,7 +17,14 @@ pub(super) fn symlinks(cases: &mut Vec<Case>) {
         absolute,
     );
     one(cases, "link: root", symlink("a", "/"), absolute);
-    let escapes = "archive-symlink-escapes";
+    one(cases, "link: drive", symlink("a", "C:\\x"), absolute);
+    one(cases, "link: share", symlink("a", "\\\\host\\x"), absolute);
+    one(
+        cases,
+        "link: parent for Windows",
+        symlink("d/a", "b\\..\\..\\..\\x"),
+        escapes,
+    );
     one(cases, "link: parent", symlink("a", ".."), escapes);
     one(
         cases,
@@ -140,6 +148,7 @@ pub(super) fn hard_links(cases: &mut Vec<Case>) {
         hard_link("a", "HONEST"),
         code,
     );
+    one(cases, "hard link: slash", hard_link("a", "honest/"), code);
     one(
         cases,
         "hard link: absolute",

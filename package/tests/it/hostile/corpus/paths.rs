@@ -19,6 +19,15 @@ pub(super) fn paths(cases: &mut Vec<Case>) {
         ("parent inside", b"a/../../secret", "archive-path-escapes"),
         ("parent at the end", b"a/..", "archive-path-escapes"),
         ("parent alone", b"..", "archive-path-escapes"),
+        (
+            "parent for Windows",
+            b"..\\..\\secret",
+            "archive-path-escapes",
+        ),
+        ("parent for some", b"a/b\\..\\..\\x", "archive-path-escapes"),
+        ("drive", b"C:\\x", "archive-path-absolute"),
+        ("drive with slashes", b"c:/x", "archive-path-absolute"),
+        ("share", b"\\\\host\\share\\x", "archive-path-absolute"),
         ("parent that returns", b"a/../b", "archive-path-escapes"),
         ("empty name", b"", "archive-path-empty"),
         ("empty component", b"a//b", "archive-path-empty"),
@@ -128,6 +137,20 @@ pub(super) fn paths(cases: &mut Vec<Case>) {
         "path: prefix in a GNU header",
         entry,
         "archive-header-invalid",
+    );
+    let entry = file("passwd", "x").v7().prefix("/etc");
+    one(
+        cases,
+        "path: prefix in an old header",
+        entry,
+        "archive-header-invalid",
+    );
+    let entry = head("d/", 0).v7().data("x");
+    one(
+        cases,
+        "path: old folder with data",
+        entry,
+        "archive-unexpected-data",
     );
     one(
         cases,
