@@ -110,7 +110,7 @@ pub enum CauseKind {
 /// Says why a search failed.
 pub(crate) fn explain(
     universe: &Universe<'_>,
-    failure: Failure,
+    failure: Failure<'_>,
     cancelled: &dyn Fn() -> bool,
 ) -> NoSolution {
     let proof = match failure {

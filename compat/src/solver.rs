@@ -29,9 +29,9 @@ use universe::{Holding, PackageId, Universe};
 pub(crate) type Picks = BTreeMap<PackageId, usize>;
 
 /// Why a search found nothing.
-pub(crate) enum Failure {
+pub(crate) enum Failure<'a> {
     /// There is nothing to find.
-    Impossible(Proof),
+    Impossible(Proof<'a>),
     /// It was cancelled.
     Cancelled,
 }
@@ -69,33 +69,41 @@ pub fn solve_until(
     }
 }
 
-/// Runs `pubgrub`, again if a package turned out to need a guard late.
-pub(crate) fn search(
-    universe: &Universe<'_>,
+/// Runs `pubgrub`, again if a package turned out to need a guard late or the search to be
+/// hard.
+pub(crate) fn search<'a>(
+    universe: &Universe<'a>,
     cancelled: &dyn Fn() -> bool,
-) -> Result<Picks, Failure> {
+) -> Result<Picks, Failure<'a>> {
     loop {
         universe.restart();
         let provider = Provider::new(universe, cancelled);
-        match pubgrub::resolve(&provider, Node::Root, Number::of(0, 1)) {
-            Ok(selected) => {
+        let found = pubgrub::resolve(&provider, Node::Root, Number::of(0, 1));
+        // What was found without a guard that something needs is not to be trusted.
+        let is_final = !universe.is_guarded_late();
+        match found {
+            Ok(selected) if is_final => {
                 return Ok(selected
                     .into_iter()
                     .filter_map(|(node, number)| match node {
                         Node::Package(id) => Some((id, number.index as usize)),
-                        Node::Root | Node::Guard(_) => None,
+                        Node::Root | Node::Run(_) | Node::Guard(_) => None,
                     })
                     .collect());
             }
+            Ok(_) => {}
             Err(PubGrubError::NoSolution(tree)) => {
-                return Err(Failure::Impossible(proof::flatten(universe, tree)));
+                let proof = proof::flatten(universe, tree);
+                if is_final {
+                    return Err(Failure::Impossible(proof));
+                }
             }
             Err(
                 PubGrubError::ErrorInShouldCancel(stop)
                 | PubGrubError::ErrorChoosingVersion { source: stop, .. }
                 | PubGrubError::ErrorRetrievingDependencies { source: stop, .. },
             ) => match stop {
-                Stop::Restart => {}
+                Stop::Hard => universe.join_runs(),
                 Stop::Cancelled => return Err(Failure::Cancelled),
             },
         }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use provisioning_package::{Selector, Target, Version, VersionReq};
+use provisioning_package::{Selector, Target, Version};
 use provisioning_registry_api::index::IndexVersion;
 
 use super::sentences::selector_text;
@@ -17,9 +17,9 @@ use crate::solver::universe::{PackageId, Reason, Universe, Unusable, View};
 const VERSIONS_LISTED_MAX: usize = 6;
 
 /// What is to be said about each package that something in the proof requires.
-pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof) -> Vec<Cause> {
+pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof<'_>) -> Vec<Cause> {
     let mut packages: Vec<PackageId> = Vec::new();
-    let mut facts: BTreeMap<PackageId, Vec<&Fact>> = BTreeMap::new();
+    let mut facts: BTreeMap<PackageId, Vec<&Fact<'_>>> = BTreeMap::new();
     for fact in &proof.facts {
         let of_package = facts.entry(fact.demand.target).or_default();
         if of_package.is_empty() {
@@ -33,13 +33,13 @@ pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof) -> Vec<Cause> {
         .collect()
 }
 
-fn of_package(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact]) -> Vec<Cause> {
+fn of_package(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Vec<Cause> {
     if view.entry.is_none() {
         return vec![missing(universe, view)];
     }
     // A version that meets everything asked of its package would have changed the answer.
     // Where one requirement alone is met by nothing, only that one counts.
-    let unmet: Vec<&Fact> = facts
+    let unmet: Vec<&Fact<'_>> = facts
         .iter()
         .copied()
         .filter(|it| it.demand.set.is_empty())
@@ -76,7 +76,7 @@ fn missing(universe: &Universe<'_>, view: &View<'_>) -> Cause {
     cause(CauseKind::MissingPackage, view, None, text)
 }
 
-fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact) -> Cause {
+fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact<'_>) -> Cause {
     let requirement = requirement_text(universe, view, fact);
     let has = if view.usable.is_empty() && view.unusable.is_empty() {
         "no version at all".to_owned()
@@ -98,7 +98,7 @@ fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact) -> Cause {
 }
 
 /// Versions that meet all of `facts` but cannot be taken, each sort in one sentence.
-fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact]) -> Vec<Cause> {
+fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Vec<Cause> {
     let mut groups: BTreeMap<(CauseKind, String), Vec<&IndexVersion>> = BTreeMap::new();
     for (version, why) in &view.unusable {
         if facts
@@ -190,7 +190,7 @@ fn target_text(universe: &Universe<'_>, version: &IndexVersion) -> String {
 fn admits(
     universe: &Universe<'_>,
     view: &View<'_>,
-    fact: &Fact,
+    fact: &Fact<'_>,
     version: &IndexVersion,
     pre: PreReleases,
 ) -> bool {
@@ -207,22 +207,20 @@ fn admits(
             let pin = universe.request.pins.get(&view.name);
             pin.is_none_or(|it| selects(it, &version.version))
         }
-        Reason::Dependency(req) | Reason::Row(req) => {
-            VersionReq::parse(req).is_ok_and(|it| meets(&it, &version.version, pre))
-        }
+        Reason::Dependency(req) | Reason::Row(req) => meets(req, &version.version, pre),
         // Which APIs go with a version is its row's matter, usable or not.
         Reason::Api => true,
     }
 }
 
-fn requirement_text(universe: &Universe<'_>, view: &View<'_>, fact: &Fact) -> String {
+fn requirement_text(universe: &Universe<'_>, view: &View<'_>, fact: &Fact<'_>) -> String {
     match &fact.demand.reason {
         Reason::Wanted(place) => selector_text(&universe.request.wanted[*place].selector),
         Reason::Pin => {
             let pin = universe.request.pins.get(&view.name);
             pin.map_or_else(String::new, selector_text)
         }
-        Reason::Dependency(req) | Reason::Row(req) => req.clone(),
+        Reason::Dependency(req) | Reason::Row(req) => req.to_string(),
         Reason::Api => "*".to_owned(),
     }
 }

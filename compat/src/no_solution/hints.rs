@@ -21,7 +21,7 @@ const BUNDLES_MAX: usize = 3;
 /// Commands that would get further.
 pub(super) fn for_proof(
     universe: &Universe<'_>,
-    proof: &Proof,
+    proof: &Proof<'_>,
     causes: &[Cause],
     cancelled: &dyn Fn() -> bool,
 ) -> Vec<String> {

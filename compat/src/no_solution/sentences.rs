@@ -11,7 +11,7 @@ use crate::solver::proof::{Fact, Proof};
 use crate::solver::universe::{PackageId, Reason, Universe, View};
 
 /// Every requirement of the proof, in its order.
-pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof) -> Vec<Cause> {
+pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof<'_>) -> Vec<Cause> {
     let mut causes: Vec<Cause> = Vec::with_capacity(proof.facts.len());
     for cause in proof
         .facts
@@ -101,7 +101,7 @@ pub(super) fn versions_phrase(view: &View<'_>, places: &BTreeSet<usize>) -> Stri
     runs.join(", ")
 }
 
-fn of_fact(universe: &Universe<'_>, proof: &Proof, fact: &Fact) -> Vec<Cause> {
+fn of_fact(universe: &Universe<'_>, proof: &Proof<'_>, fact: &Fact<'_>) -> Vec<Cause> {
     let target = universe.view(fact.demand.target).name.clone();
     let Some(owner) = fact.owner else {
         return vec![of_request(universe, fact, target)];
@@ -134,12 +134,12 @@ fn of_fact(universe: &Universe<'_>, proof: &Proof, fact: &Fact) -> Vec<Cause> {
         package: Some(view.name.clone()),
         versions: Some(versions),
         on: Some(target),
-        requirement: Some(requirement.clone()),
+        requirement: Some(requirement.to_string()),
         text,
     }]
 }
 
-fn of_request(universe: &Universe<'_>, fact: &Fact, target: PackageName) -> Cause {
+fn of_request(universe: &Universe<'_>, fact: &Fact<'_>, target: PackageName) -> Cause {
     let request = universe.request;
     let (kind, selector, text) = match &fact.demand.reason {
         Reason::Wanted(place) => {
@@ -193,7 +193,12 @@ fn join_bounds(row: &mut Cause, other: &Cause) {
 }
 
 /// One cause for each API that the owner's versions are written for.
-fn of_api(universe: &Universe<'_>, proof: &Proof, fact: &Fact, owner: PackageId) -> Vec<Cause> {
+fn of_api(
+    universe: &Universe<'_>,
+    proof: &Proof<'_>,
+    fact: &Fact<'_>,
+    owner: PackageId,
+) -> Vec<Cause> {
     let extension = universe.view(owner);
     let rows = universe.view(fact.demand.target);
     let mut by_api: BTreeMap<&Version, BTreeSet<usize>> = BTreeMap::new();
@@ -232,8 +237,8 @@ fn of_api(universe: &Universe<'_>, proof: &Proof, fact: &Fact, owner: PackageId)
 /// those that the request rules out anyway.
 fn refusing_rows(
     universe: &Universe<'_>,
-    proof: &Proof,
-    fact: &Fact,
+    proof: &Proof<'_>,
+    fact: &Fact<'_>,
     api: &Version,
 ) -> BTreeMap<String, BTreeSet<usize>> {
     let view = universe.view(fact.demand.target);

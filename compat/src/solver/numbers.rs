@@ -65,6 +65,29 @@ impl Numbers {
         Self { flips: shifted }
     }
 
+    /// Which of the runs that begin at `starts` have a number of this set.
+    pub(crate) fn touched(&self, starts: &[u32], count: usize) -> Self {
+        Self::matching(starts.len(), |run| {
+            let end = starts.get(run + 1).map_or(count, |it| *it as usize);
+            let start = starts[run] as usize;
+            self.runs(count).any(|(from, to)| from < end && start < to)
+        })
+    }
+
+    /// The numbers of the runs that begin at `starts` and are in this set.
+    pub(crate) fn spread(&self, starts: &[u32], count: usize) -> Self {
+        let runs = starts.len();
+        let mut flips = Vec::new();
+        for (from, to) in self.runs(runs) {
+            flips.push(starts[from]);
+            if let Some(end) = starts.get(to) {
+                flips.push(*end);
+            }
+        }
+        debug_assert!(flips.iter().all(|it| (*it as usize) < count));
+        Self { flips }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.flips.is_empty()
     }
@@ -232,6 +255,20 @@ mod tests {
             assert_eq!(guard, expected, "{bits:b}");
         }
         assert!(set(0).or_absent(0).is_full());
+    }
+
+    #[test]
+    fn runs_of_numbers_are_touched_by_any_and_spread_to_all_of_theirs() {
+        let starts = [0, 2, 3];
+        for bits in 0..(1_u32 << COUNT) {
+            let touched = set(bits).touched(&starts, COUNT);
+            let has = |mask: u32| bits & mask != 0;
+            let expected = [has(0b00011), has(0b00100), has(0b11000)];
+            assert_eq!(touched, Numbers::matching(3, |it| expected[it]), "{bits:b}");
+            let spread = touched.spread(&starts, COUNT);
+            assert!(set(bits).subset_of(&spread));
+            assert_eq!(spread.touched(&starts, COUNT), touched);
+        }
     }
 
     #[test]

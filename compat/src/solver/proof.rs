@@ -11,36 +11,37 @@ use pubgrub::{DerivationTree, External, VersionSet as _};
 
 use super::numbers::Numbers;
 use super::provider::Node;
-use super::universe::{Demand, PackageId, Reason, Universe};
+use super::universe::{Demand, PackageId, Universe};
 
 /// The requirements that cannot hold together, in the order in which a reader follows
 /// them: from the request to what it brings.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Proof {
-    pub(crate) facts: Vec<Fact>,
+pub(crate) struct Proof<'a> {
+    pub(crate) facts: Vec<Fact<'a>>,
     /// The versions of each package that the request allows, as far as it takes part.
     pub(crate) asked: BTreeMap<PackageId, Numbers>,
 }
 
 /// One requirement of the proof, with every version that has it.
 #[derive(Debug, Clone)]
-pub(crate) struct Fact {
+pub(crate) struct Fact<'a> {
     /// Who requires; `None` for the request.
     pub(crate) owner: Option<PackageId>,
     /// Which of the owner's versions, as places among the usable ones.
     pub(crate) versions: BTreeSet<usize>,
     /// What is required.
-    pub(crate) demand: Demand,
+    pub(crate) demand: Demand<'a>,
 }
 
 type Tree = DerivationTree<Node, Numbers, String>;
 /// Who requires at which numbers, and which numbers of what.
 type Leaf = (Node, Numbers, Node, Numbers);
-type Key = (Option<PackageId>, PackageId, Reason, bool);
+type Key = (Option<PackageId>, PackageId, (u8, usize, String), bool);
+type Facts<'a> = BTreeMap<Key, Fact<'a>>;
 
 /// Takes the tree apart.
-pub(crate) fn flatten(universe: &Universe<'_>, tree: Tree) -> Proof {
-    let mut facts: BTreeMap<Key, Fact> = BTreeMap::new();
+pub(crate) fn flatten<'a>(universe: &Universe<'a>, tree: Tree) -> Proof<'a> {
+    let mut facts: Facts<'a> = BTreeMap::new();
     // Many incompatibilities rest on one requirement: each is looked up once.
     let mut seen = HashSet::new();
     let mut leaves = leaves(tree);
@@ -86,7 +87,7 @@ fn leaves(tree: Tree) -> Vec<Leaf> {
 }
 
 /// What the part of the request that is in the proof allows of each package.
-fn asked(of_request: &BTreeMap<Key, Fact>) -> BTreeMap<PackageId, Numbers> {
+fn asked(of_request: &Facts<'_>) -> BTreeMap<PackageId, Numbers> {
     let mut asked: BTreeMap<PackageId, Numbers> = BTreeMap::new();
     for fact in of_request.values() {
         let demand = &fact.demand;
@@ -96,17 +97,22 @@ fn asked(of_request: &BTreeMap<Key, Fact>) -> BTreeMap<PackageId, Numbers> {
     asked
 }
 
-fn collect(
-    universe: &Universe<'_>,
+fn collect<'a>(
+    universe: &Universe<'a>,
     asked: &BTreeMap<PackageId, Numbers>,
     (node, numbers, target, set): &Leaf,
-    facts: &mut BTreeMap<Key, Fact>,
+    facts: &mut Facts<'a>,
 ) {
     let (owner, places): (_, Vec<usize>) = match *node {
         Node::Guard(_) => return,
         Node::Root => (None, vec![0]),
-        Node::Package(id) => {
-            let count = universe.view(id).usable.len();
+        Node::Package(id) | Node::Run(id) => {
+            let count = universe.count(id);
+            let starts = universe.run_starts(id);
+            let numbers = match (*node, &starts) {
+                (Node::Run(_), Some(starts)) => &numbers.spread(starts, count),
+                _ => numbers,
+            };
             // Versions that the request rules out anyway would only be noise.
             let asked = asked.get(&id).map(|it| it.intersection(numbers));
             let relevant = asked.filter(|it| !it.is_empty());
@@ -123,7 +129,7 @@ fn collect(
             if !is_same(universe, owner, &demand, (*target, set)) {
                 continue;
             }
-            let key = (owner, demand.target, demand.reason.clone(), demand.brings);
+            let key = (owner, demand.target, demand.reason.key(), demand.brings);
             let fact = facts.entry(key).or_insert_with(|| Fact {
                 owner,
                 versions: BTreeSet::new(),
@@ -138,16 +144,25 @@ fn collect(
 fn is_same(
     universe: &Universe<'_>,
     owner: Option<PackageId>,
-    demand: &Demand,
+    demand: &Demand<'_>,
     (target, set): (Node, &Numbers),
 ) -> bool {
     match target {
         Node::Root => false,
-        Node::Package(id) if Some(id) == owner => demand.target == id,
+        // A run's demand of its own versions is no requirement.
+        Node::Package(id) if Some(id) == owner => {
+            demand.target == id && (set.is_empty() || *demand.set == *set)
+        }
         Node::Package(id) => demand.target == id && demand.brings && *demand.set == *set,
+        Node::Run(id) => {
+            demand.target == id && demand.brings && {
+                let starts = universe.run_starts(id).unwrap_or_default();
+                demand.set.touched(&starts, universe.count(id)) == *set
+            }
+        }
         Node::Guard(id) => {
             demand.target == id && !demand.brings && {
-                let count = universe.view(id).usable.len();
+                let count = universe.count(id);
                 demand.set.or_absent(count) == *set
             }
         }
@@ -155,9 +170,9 @@ fn is_same(
 }
 
 /// What the request asks first, and behind each requirement those of what it brings.
-fn in_reading_order(facts: BTreeMap<Key, Fact>) -> Vec<Fact> {
+fn in_reading_order(facts: Facts<'_>) -> Vec<Fact<'_>> {
     let mut ordered = Vec::with_capacity(facts.len());
-    let mut by_owner: BTreeMap<Option<PackageId>, Vec<Fact>> = BTreeMap::new();
+    let mut by_owner: BTreeMap<Option<PackageId>, Vec<Fact<'_>>> = BTreeMap::new();
     for fact in facts.into_values() {
         by_owner.entry(fact.owner).or_default().push(fact);
     }

@@ -6,19 +6,25 @@
 //! `i` is there". The package demands its own guard at its own number; whatever bounds it
 //! demands the guard at "absent or one of these". Guards are decided last, at "absent"
 //! where nothing demands otherwise, so they never bring a package in.
+//!
+//! Where a search turns out to be hard, neighbouring versions with the same needs are decided
+//! on as one, a run: a hundred versions that fail for one reason then fail once. The run
+//! has the needs and demands one of its versions; the version has none of its own.
 
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::fmt;
 
-use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics};
+use pubgrub::{Dependencies, DependencyProvider, PackageResolutionStatistics, VersionSet as _};
 
 use super::numbers::{Number, Numbers};
-use super::universe::{PackageId, Universe};
+use super::universe::{Demand, PackageId, Universe};
 use crate::request::Request;
 
 /// How many decisions a search may take at most; the hardest real indexes take thousands.
 const DECISIONS_MAX: u32 = 5_000_000;
+/// How many decisions make a search hard.
+const EASY_DECISIONS_MAX: u32 = 3_000;
 /// How many decisions pass between two looks at the deadline.
 const DECISIONS_PER_LOOK: u32 = 32;
 
@@ -29,6 +35,8 @@ pub(crate) enum Node {
     Root,
     /// A package.
     Package(PackageId),
+    /// Which run of a package's versions with the same needs.
+    Run(PackageId),
     /// Whether a package is there, and at which version.
     Guard(PackageId),
 }
@@ -39,14 +47,14 @@ pub(crate) enum Stop {
     /// The caller's deadline passed.
     #[error("the deadline passed")]
     Cancelled,
-    /// A package turned out to need a guard after it was already expanded without one.
-    #[error("a guard was found too late")]
-    Restart,
+    /// The search is hard enough to decide on runs of versions.
+    #[error("the search is hard")]
+    Hard,
 }
 
-/// What decides between packages: guards last, then the fewest versions that are left,
-/// then the most conflicts.
-pub(crate) type Priority = (bool, Reverse<usize>, u32);
+/// What decides between packages: guards last and versions after their runs, then the
+/// fewest versions that are left, then the most conflicts.
+pub(crate) type Priority = (u8, Reverse<usize>, u32);
 
 pub(crate) struct Provider<'u, 'a> {
     pub(crate) universe: &'u Universe<'a>,
@@ -71,46 +79,77 @@ impl<'u, 'a> Provider<'u, 'a> {
     fn count(&self, node: Node) -> usize {
         match node {
             Node::Root => 1,
-            Node::Package(id) => self.universe.view(id).usable.len(),
-            Node::Guard(id) => self.universe.view(id).usable.len() + 1,
+            Node::Package(id) => self.universe.count(id),
+            Node::Run(id) => self.universe.run_starts(id).map_or(0, |it| it.len()),
+            Node::Guard(id) => self.universe.count(id) + 1,
         }
     }
 
     fn expand(&self, node: Node, number: Number) -> Vec<(Node, Numbers)> {
-        let (demands, itself) = match node {
-            Node::Guard(_) => return Vec::new(),
-            Node::Root => (self.universe.demands_of_request(), None),
-            Node::Package(id) => (
-                self.universe.demands(id, number.index as usize),
-                Some((id, number)),
-            ),
-        };
-        let mut needs = Vec::with_capacity(demands.len() + 1);
-        if let Some((id, number)) = itself {
-            needs.extend(self.own_guard(id, number));
+        let index = number.index as usize;
+        match node {
+            Node::Guard(_) => Vec::new(),
+            Node::Root => {
+                let mut needs = Vec::new();
+                self.add_demands(&self.universe.demands_of_request(), None, &mut needs);
+                needs
+            }
+            Node::Package(id) if self.universe.run_starts(id).is_some() => {
+                self.own_guard(id, number).into_iter().collect()
+            }
+            Node::Package(id) => {
+                let demands = self.universe.demands(id, index);
+                let mut needs = Vec::with_capacity(demands.len() + 1);
+                needs.extend(self.own_guard(id, number));
+                self.add_demands(&demands, Some((node, number)), &mut needs);
+                needs
+            }
+            Node::Run(id) => {
+                let starts = self.universe.run_starts(id).unwrap_or_default();
+                let demands = self.universe.demands(id, starts[index] as usize);
+                let mut needs = Vec::with_capacity(demands.len() + 1);
+                let versions = Numbers::singleton(number).spread(&starts, self.universe.count(id));
+                needs.push((Node::Package(id), versions));
+                self.add_demands(&demands, Some((node, number)), &mut needs);
+                needs
+            }
         }
+    }
+
+    fn add_demands(
+        &self,
+        demands: &[Demand<'_>],
+        owner: Option<(Node, Number)>,
+        needs: &mut Vec<(Node, Numbers)>,
+    ) {
         for demand in demands {
-            match itself {
+            let target = demand.target;
+            match owner {
                 // A version that demands another version of its own package can never be
                 // chosen; one that demands itself demands nothing.
-                Some((id, number)) if demand.target == id => {
-                    if !pubgrub::VersionSet::contains(&*demand.set, &number) {
-                        needs.push((node, <Numbers as pubgrub::VersionSet>::empty()));
+                Some((Node::Package(id), number)) if target == id => {
+                    if !demand.set.contains(&number) {
+                        needs.push((Node::Package(id), Numbers::empty()));
                     }
                 }
                 _ if demand.brings => {
-                    needs.push((Node::Package(demand.target), (*demand.set).clone()));
+                    if let Some(starts) = self.universe.run_starts(target) {
+                        let runs = demand.set.touched(&starts, self.universe.count(target));
+                        let is_own = matches!(owner, Some((Node::Run(id), _)) if id == target);
+                        if !is_own {
+                            needs.push((Node::Run(target), runs));
+                        }
+                    }
+                    needs.push((Node::Package(target), (*demand.set).clone()));
                 }
                 _ => {
-                    let count = self.universe.view(demand.target).usable.len();
-                    let set = demand.set.or_absent(count);
+                    let set = demand.set.or_absent(self.universe.count(target));
                     if !set.is_full() {
-                        needs.push((Node::Guard(demand.target), set));
+                        needs.push((Node::Guard(target), set));
                     }
                 }
             }
         }
-        needs
     }
 
     fn own_guard(&self, id: PackageId, number: Number) -> Option<(Node, Numbers)> {
@@ -121,7 +160,7 @@ impl<'u, 'a> Provider<'u, 'a> {
             index: number.index + 1,
             ..number
         };
-        let set = <Numbers as pubgrub::VersionSet>::singleton(guard);
+        let set = Numbers::singleton(guard);
         Some((Node::Guard(id), set))
     }
 }
@@ -140,27 +179,35 @@ impl DependencyProvider for Provider<'_, '_> {
         range: &Numbers,
         statistics: &PackageResolutionStatistics,
     ) -> Priority {
-        let is_guard = matches!(node, Node::Guard(_));
+        let rank = match node {
+            Node::Guard(_) => 0,
+            Node::Package(id) if self.universe.run_starts(*id).is_some() => 1,
+            Node::Root | Node::Run(_) | Node::Package(_) => 2,
+        };
         let left = range.len(self.count(*node));
-        (!is_guard, Reverse(left), statistics.conflict_count())
+        (rank, Reverse(left), statistics.conflict_count())
     }
 
     fn choose_version(&self, node: &Node, range: &Numbers) -> Result<Option<Number>, Stop> {
         let count = self.count(*node);
         let mut allowed = range.indices(count);
-        let chosen = match node {
-            Node::Root | Node::Guard(_) => allowed.next(),
-            Node::Package(id) => {
-                let preferred = self.universe.view(*id).preferred;
-                let preferred = preferred
-                    .map(|it| Number::of(it, count))
-                    .filter(|it| pubgrub::VersionSet::contains(range, it));
-                match preferred {
-                    Some(number) => return Ok(Some(number)),
-                    None if self.request().minimal => allowed.next(),
-                    None => allowed.next_back(),
-                }
+        let preferred = match node {
+            Node::Root | Node::Guard(_) => {
+                return Ok(allowed.next().map(|it| Number::of(it, count)));
             }
+            Node::Package(id) => self.universe.preferred(*id),
+            Node::Run(id) => self.universe.preferred_run(*id),
+        };
+        let preferred = preferred
+            .map(|it| Number::of(it, count))
+            .filter(|it| range.contains(it));
+        if preferred.is_some() {
+            return Ok(preferred);
+        }
+        let chosen = if self.request().minimal {
+            allowed.next()
+        } else {
+            allowed.next_back()
         };
         Ok(chosen.map(|it| Number::of(it, count)))
     }
@@ -175,11 +222,11 @@ impl DependencyProvider for Provider<'_, '_> {
     }
 
     fn should_cancel(&self) -> Result<(), Stop> {
-        if self.universe.is_guarded_late() {
-            return Err(Stop::Restart);
-        }
         let decisions = self.decisions.get() + 1;
         self.decisions.set(decisions);
+        if decisions > EASY_DECISIONS_MAX && !self.universe.is_joining_runs() {
+            return Err(Stop::Hard);
+        }
         let is_time_to_look = decisions.is_multiple_of(DECISIONS_PER_LOOK);
         if decisions > DECISIONS_MAX || (is_time_to_look && (self.cancelled)()) {
             return Err(Stop::Cancelled);

@@ -256,6 +256,55 @@ fn a_solution_is_found_exactly_when_brute_force_finds_one() {
 }
 
 #[test]
+fn deciding_on_runs_of_versions_changes_no_verdict() {
+    let mut joined = 0;
+    for seed in 0..GRAPHS {
+        let mut dice = Dice(seed);
+        let (mut index, matrix, request) = (dice.index(), dice.matrix(), dice.request());
+        index = index.entries().cloned().map(with_equal_needs).collect();
+        let plain = Universe::new(&request, &matrix, &index, Holding::Free);
+        let runs = Universe::new(&request, &matrix, &index, Holding::Free);
+        runs.join_runs();
+        match (search(&plain, &|| false), search(&runs, &|| false)) {
+            (Ok(_), Ok(picks)) => {
+                let has_runs = |id: &super::universe::PackageId| runs.run_starts(*id).is_some();
+                joined += usize::from(picks.keys().any(has_runs));
+                let choice: BTreeMap<_, _> = picks
+                    .iter()
+                    .map(|(id, place)| {
+                        let view = runs.view(*id);
+                        (view.name.clone(), view.usable[*place])
+                    })
+                    .collect();
+                assert!(
+                    is_answer(&choice, &request, &matrix),
+                    "seed {seed}: {choice:?}"
+                );
+            }
+            (Err(_), Err(Failure::Impossible(proof))) => {
+                let mut choices = choices(&index, &request).into_iter();
+                let escape = choices.find(|it| holds(&runs, &proof, it));
+                assert!(escape.is_none(), "seed {seed}: {escape:?}\n{proof:#?}");
+            }
+            (plain, _) => panic!("seed {seed}: without runs {}", plain.is_ok()),
+        }
+    }
+    assert!(joined > 50, "{joined}");
+}
+
+/// Gives neighbouring versions the needs of the first of them.
+fn with_equal_needs(mut entry: IndexEntry) -> IndexEntry {
+    for place in 1..entry.versions.len() {
+        if place % 3 != 0 {
+            let before = entry.versions[place - 1].clone();
+            entry.versions[place].dependencies = before.dependencies;
+            entry.versions[place].api = before.api;
+        }
+    }
+    entry
+}
+
+#[test]
 fn the_requirements_that_a_refusal_names_exclude_every_choice() {
     for seed in 0..GRAPHS {
         let mut dice = Dice(seed);
@@ -272,7 +321,7 @@ fn the_requirements_that_a_refusal_names_exclude_every_choice() {
 /// Whether a choice meets every requirement of the proof.
 fn holds(
     universe: &Universe<'_>,
-    proof: &Proof,
+    proof: &Proof<'_>,
     choice: &BTreeMap<PackageName, &IndexVersion>,
 ) -> bool {
     let place_of = |id| {
@@ -282,7 +331,7 @@ fn holds(
             .iter()
             .position(|it| it.version == chosen.version)
     };
-    let meets = |demand: &Demand| match place_of(demand.target) {
+    let meets = |demand: &Demand<'_>| match place_of(demand.target) {
         None => !demand.brings,
         Some(place) => {
             let count = universe.view(demand.target).usable.len();

@@ -5,7 +5,7 @@
 //! with the reason. [`Universe::demands`] is the one place that knows which requirements a
 //! version has: its own, the matrix rows that apply, and the API bounds of extensions.
 
-use std::cell::RefCell;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -44,6 +44,8 @@ pub(crate) struct View<'a> {
     pub(crate) latest: Option<&'a Version>,
     /// The installed version's place, where it is to be preferred.
     pub(crate) preferred: Option<usize>,
+    /// Where each run of neighbouring versions with the same needs begins.
+    runs: OnceCell<Rc<[u32]>>,
 }
 
 /// Why a version cannot be chosen, whatever else is.
@@ -60,28 +62,41 @@ pub(crate) enum Unusable {
 
 /// Something that a choice demands of a package.
 #[derive(Debug, Clone)]
-pub(crate) struct Demand {
+pub(crate) struct Demand<'a> {
     pub(crate) target: PackageId,
     /// Whether it brings the package, or bounds it where something else does.
     pub(crate) brings: bool,
     /// The versions that will do.
     pub(crate) set: Rc<Numbers>,
-    pub(crate) reason: Reason,
+    pub(crate) reason: Reason<'a>,
 }
 
 /// Why a choice demands something.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Reason {
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Reason<'a> {
     /// `request.wanted[_]`.
     Wanted(usize),
     /// `request.pins`.
     Pin,
     /// The package's own requirement on another package.
-    Dependency(String),
+    Dependency(&'a VersionReq),
     /// A bound of the package's row.
-    Row(String),
+    Row(&'a VersionReq),
     /// A bound on extension APIs in a row of the demanded package.
     Api,
+}
+
+impl Reason<'_> {
+    /// What orders reasons: the request's first, then those of packages.
+    pub(crate) fn key(&self) -> (u8, usize, String) {
+        match self {
+            Self::Wanted(place) => (0, *place, String::new()),
+            Self::Pin => (1, 0, String::new()),
+            Self::Dependency(req) => (2, 0, req.to_string()),
+            Self::Row(req) => (3, 0, req.to_string()),
+            Self::Api => (4, 0, String::new()),
+        }
+    }
 }
 
 /// Everything that one run of the search sees.
@@ -94,6 +109,8 @@ pub(crate) struct Universe<'a> {
     /// Packages with a row that bounds extension APIs.
     api_owners: Vec<PackageName>,
     holding: Holding,
+    /// Whether neighbouring versions with the same needs are decided on as one.
+    joins_runs: Cell<bool>,
     met: RefCell<Met<'a>>,
 }
 
@@ -108,7 +125,7 @@ struct Met<'a> {
     /// Whether one of those turned out to need a guard.
     guarded_late: bool,
     /// Each distinct requirement on a package is evaluated once.
-    sets: HashMap<(PackageId, VersionReq), Rc<Numbers>>,
+    sets: HashMap<(PackageId, &'a VersionReq), Rc<Numbers>>,
 }
 
 impl<'a> Universe<'a> {
@@ -133,6 +150,7 @@ impl<'a> Universe<'a> {
             wanted,
             api_owners,
             holding,
+            joins_runs: Cell::new(false),
             met: RefCell::default(),
         };
         universe.guard_what_is_known();
@@ -188,9 +206,47 @@ impl<'a> Universe<'a> {
         met.guarded_late = false;
     }
 
+    /// From the next run on, decides on neighbouring versions with the same needs as one.
+    pub(crate) fn join_runs(&self) {
+        self.joins_runs.set(true);
+    }
+
+    /// Whether that is so already.
+    pub(crate) fn is_joining_runs(&self) -> bool {
+        self.joins_runs.get()
+    }
+
+    /// Where each run of a package's versions with the same needs begins, where runs are
+    /// decided on and there are far fewer of them than of versions.
+    pub(crate) fn run_starts(&self, id: PackageId) -> Option<Rc<[u32]>> {
+        if !self.joins_runs.get() {
+            return None;
+        }
+        let view = self.view(id);
+        let runs = view.runs.get_or_init(|| self.find_runs(&view));
+        (runs.len() * 2 <= view.usable.len()).then(|| Rc::clone(runs))
+    }
+
+    /// How many versions of a package there are to choose from.
+    pub(crate) fn count(&self, id: PackageId) -> usize {
+        self.met.borrow().views[id.0 as usize].usable.len()
+    }
+
+    /// The installed version's place, where it is to be preferred.
+    pub(crate) fn preferred(&self, id: PackageId) -> Option<usize> {
+        self.met.borrow().views[id.0 as usize].preferred
+    }
+
+    /// The run that has it.
+    pub(crate) fn preferred_run(&self, id: PackageId) -> Option<usize> {
+        let place = u32::try_from(self.preferred(id)?).ok()?;
+        let starts = self.run_starts(id)?;
+        starts.partition_point(|it| *it <= place).checked_sub(1)
+    }
+
     /// What the request itself demands.
-    pub(crate) fn demands_of_request(&self) -> Vec<Demand> {
-        let mut demands: Vec<Demand> = self
+    pub(crate) fn demands_of_request(&self) -> Vec<Demand<'a>> {
+        let mut demands: Vec<Demand<'a>> = self
             .wanted
             .iter()
             .map(|place| {
@@ -209,7 +265,7 @@ impl<'a> Universe<'a> {
     }
 
     /// What number `index` of a package demands.
-    pub(crate) fn demands(&self, id: PackageId, index: usize) -> Vec<Demand> {
+    pub(crate) fn demands(&self, id: PackageId, index: usize) -> Vec<Demand<'a>> {
         let view = self.view(id);
         let version = view.usable[index];
         let mut demands = Vec::with_capacity(version.dependencies.len() + 2);
@@ -219,7 +275,7 @@ impl<'a> Universe<'a> {
                 target,
                 brings: !dependency.optional,
                 set: self.set(target, &dependency.req),
-                reason: Reason::Dependency(dependency.req.to_string()),
+                reason: Reason::Dependency(&dependency.req),
             });
         }
         let row = self.matrix.row(&view.name, &version.version);
@@ -230,7 +286,7 @@ impl<'a> Universe<'a> {
                     target,
                     brings: false,
                     set: self.set(target, &bound.req),
-                    reason: Reason::Row(bound.req.to_string()),
+                    reason: Reason::Row(&bound.req),
                 });
             }
         }
@@ -272,6 +328,24 @@ impl<'a> Universe<'a> {
         }
     }
 
+    fn find_runs(&self, view: &View<'a>) -> Rc<[u32]> {
+        let mut starts = Vec::new();
+        for (place, version) in view.usable.iter().enumerate() {
+            let before = place.checked_sub(1).map(|it| view.usable[it]);
+            let is_same = before.is_some_and(|before| {
+                let row = |it: &IndexVersion| self.matrix.row(&view.name, &it.version);
+                before.dependencies == version.dependencies
+                    && before.api == version.api
+                    && row(before).is_none()
+                    && row(version).is_none()
+            });
+            if !is_same {
+                starts.push(u32::try_from(place).expect("versions are far fewer than 2^32"));
+            }
+        }
+        starts.into()
+    }
+
     fn guard_what_is_known(&self) {
         for (_, _, row) in self.matrix.rows() {
             for bound in &row.bounds {
@@ -296,7 +370,7 @@ impl<'a> Universe<'a> {
         }
     }
 
-    fn demand_of_selector(&self, wanted: &Wanted, reason: Reason) -> Demand {
+    fn demand_of_selector(&self, wanted: &Wanted, reason: Reason<'a>) -> Demand<'a> {
         let target = self.id(&wanted.name);
         let view = self.view(target);
         let count = view.usable.len();
@@ -317,7 +391,7 @@ impl<'a> Universe<'a> {
         }
     }
 
-    fn api_demand(&self, owner: &PackageName, api: &Version) -> Demand {
+    fn api_demand(&self, owner: &PackageName, api: &Version) -> Demand<'a> {
         let target = self.id(owner);
         let view = self.view(target);
         let set = Numbers::matching(view.usable.len(), |it| {
@@ -331,8 +405,8 @@ impl<'a> Universe<'a> {
         }
     }
 
-    fn set(&self, target: PackageId, req: &VersionReq) -> Rc<Numbers> {
-        let key = (target, req.clone());
+    fn set(&self, target: PackageId, req: &'a VersionReq) -> Rc<Numbers> {
+        let key = (target, req);
         if let Some(set) = self.met.borrow().sets.get(&key) {
             return Rc::clone(set);
         }
@@ -379,6 +453,7 @@ impl<'a> Universe<'a> {
             unusable,
             latest,
             preferred,
+            runs: OnceCell::new(),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod choices;
 mod deep;
+mod peers;
 mod refusals;
 mod sample;
 mod shelf;
