@@ -103,10 +103,10 @@ fn a_tight_sibling_sends_the_search_past_its_traps() {
         constrained 1.0.0\ntrap1 1.0.0\ntrap2 1.0.0\n"
         .to_owned();
     for patch in 1..50 {
-        index.push_str(&format!(
+        index.extend([format!(
             "bar 1.0.{patch}: trap1 1.0.2; trap2 1.0.2; constrained 1.0.1
              trap1 1.0.{patch}\ntrap2 1.0.{patch}\nconstrained 1.0.{patch}\n"
-        ));
+        )]);
     }
     check(
         "traps",
@@ -118,9 +118,9 @@ fn a_tight_sibling_sends_the_search_past_its_traps() {
         bar 1.0.0: constrained >=1.0.60\n"
         .to_owned();
     for patch in 0..100 {
-        index.push_str(&format!("constrained 1.0.{patch}\n"));
+        index.extend([format!("constrained 1.0.{patch}\n")]);
         if patch < 45 {
-            index.push_str(&format!("trap1 1.0.{patch}\ntrap2 1.0.{patch}\n"));
+            index.extend([format!("trap1 1.0.{patch}\ntrap2 1.0.{patch}\n")]);
         }
     }
     check(
@@ -136,10 +136,10 @@ fn levels(name: &str, depth: usize, width: usize) -> String {
     let mut text = String::new();
     for level in 0..depth {
         for patch in 1..width {
-            text.push_str(&format!(
+            text.extend([format!(
                 "{name}{level} 1.0.{patch}: {name}{} *\n",
                 level + 1
-            ));
+            )]);
         }
     }
     text
@@ -164,10 +164,10 @@ fn levels_of_versions_that_end_nowhere_are_refused_at_once() {
 fn deep_traps_beside_an_absent_package_take_no_part() {
     let mut index = levels("trap", 200, 100);
     for patch in 1..100 {
-        index.push_str(&format!("trap200 1.0.{patch}\n"));
+        index.extend([format!("trap200 1.0.{patch}\n")]);
     }
     for patch in 1..110 {
-        index.push_str(&format!("cloaking 1.0.{patch}: bad 1.0.1\n"));
+        index.extend([format!("cloaking 1.0.{patch}: bad 1.0.1\n")]);
     }
     assert_eq!(
         answer(&shelf(&index), &["trap0", "cloaking"], false),
@@ -183,14 +183,14 @@ fn many_majors_that_each_fail_elsewhere_are_walked_through() {
     for letter in 'a'..='t' {
         for (suffix, wanted, needed) in [("-sys", ">=0.0.1", "=0.0.0"), ("", ">=1.0.1", "=1.0.0")] {
             major += 1;
-            index.push_str(&format!("last {major}.0.0: {letter}{suffix} {needed}\n"));
+            index.extend([format!("last {major}.0.0: {letter}{suffix} {needed}\n")]);
             specs.push(format!("{letter}{suffix}@{wanted}"));
             for number in 0..=20 {
                 let version = match suffix {
                     "" => format!("1.0.{number}"),
                     _ => format!("{number}.0.0"),
                 };
-                index.push_str(&format!("{letter}{suffix} {version}\n"));
+                index.extend([format!("{letter}{suffix} {version}\n")]);
             }
         }
     }

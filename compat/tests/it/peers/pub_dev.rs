@@ -165,8 +165,8 @@ fn a_hundred_versions_of_two_packages_meet_at_the_only_third() {
     let mut index = "baz 0.0.0\n".to_owned();
     for major in 0..10 {
         for minor in 0..10 {
-            index.push_str(&format!("foo {major}.{minor}.0: baz ={major}.0.0\n"));
-            index.push_str(&format!("bar {major}.{minor}.0: baz =0.{minor}.0\n"));
+            index.extend([format!("foo {major}.{minor}.0: baz ={major}.0.0\n")]);
+            index.extend([format!("bar {major}.{minor}.0: baz =0.{minor}.0\n")]);
         }
     }
     check(

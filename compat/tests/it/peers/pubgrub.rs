@@ -1,4 +1,4 @@
-//! The examples that PubGrub was published with, and those of its Rust crate.
+//! The examples that the algorithm was published with, and those of its Rust crate.
 
 use super::check;
 
