@@ -72,6 +72,7 @@ impl Layers {
             .map(PathBuf::from)
             .or_else(|| env.path_variable("PROVISIONING_CONFIG"))
             .map(|it| env.absolute(&it));
+        let is_named = named.is_some();
         let user_file = named.or_else(|| {
             env.xdg("XDG_CONFIG_HOME", ".config")
                 .map(|it| it.join("provisioning/config.toml"))
@@ -85,7 +86,7 @@ impl Layers {
             unknown: Vec::new(),
         };
         layers.add_flags_and_variables(env, flags)?;
-        layers.add_files()?;
+        layers.add_files(is_named)?;
         Ok(layers)
     }
 
@@ -107,9 +108,11 @@ impl Layers {
         Ok(())
     }
 
-    fn add_files(&mut self) -> Outcome<()> {
+    fn add_files(&mut self, is_named: bool) -> Outcome<()> {
         let workspace = self.workspace.as_ref().map(|it| it.join(WORKSPACE_FILE));
-        let own = [self.user_file.clone(), Some(PathBuf::from(MACHINE_FILE))];
+        let user_file = self.user_file.clone();
+        let user_file = user_file.filter(|it| is_named || !is_out_of_reach(it));
+        let own = [user_file, Some(PathBuf::from(MACHINE_FILE))];
         if let Some(path) = &workspace {
             // A workspace's file holds more than settings, so its other keys are not ours
             // to judge.
@@ -206,6 +209,13 @@ impl Layers {
             })
         })
     }
+}
+
+/// Whether the file lies in a folder that we may not enter. A service or `setpriv` often keeps
+/// another user's `HOME`: its settings are not ours, and no reason to do nothing.
+fn is_out_of_reach(path: &Path) -> bool {
+    path.symlink_metadata()
+        .is_err_and(|it| it.kind() == std::io::ErrorKind::PermissionDenied)
 }
 
 /// A TOML file's table; `None` where there is no such file.

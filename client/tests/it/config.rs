@@ -43,6 +43,35 @@ fn config_show_tells_where_each_value_comes_from() {
 }
 
 #[test]
+fn a_home_that_may_not_be_entered_holds_no_settings_of_ours() {
+    use std::os::unix::fs::MetadataExt as _;
+    use std::os::unix::process::CommandExt as _;
+    let client = Client::alone();
+    let home = tempfile::tempdir().unwrap();
+    let is_root = home.path().metadata().unwrap().uid() == 0;
+    let closed = std::fs::Permissions::from_mode(0o000);
+    std::fs::set_permissions(home.path(), closed).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut command = client.command(arguments);
+        command.env("HOME", home.path()).current_dir("/");
+        // Nothing is closed to root.
+        if is_root {
+            command.uid(65534).gid(65534);
+        }
+        command.output()
+    };
+    let Ok(shown) = run(&["config", "show"]) else {
+        eprintln!("skipped: another user cannot run the program where it lies");
+        return;
+    };
+    let text = String::from_utf8_lossy(&shown.stderr);
+    assert_eq!(shown.status.code(), Some(0), "{text}");
+    let named = home.path().join("named.toml");
+    let named = run(&["--config", named.to_str().unwrap(), "config", "show"]).unwrap();
+    assert_eq!(named.status.code(), Some(2));
+}
+
+#[test]
 fn a_variable_that_is_no_text_is_refused_and_not_ignored() {
     let garbled: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(b"/tmp/\xff");
     let output = Client::alone()

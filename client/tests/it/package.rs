@@ -74,6 +74,19 @@ fn an_archive_never_contains_the_one_built_before_it() {
 }
 
 #[test]
+fn the_folder_of_archives_plays_no_part_in_the_digest() {
+    let client = Client::alone();
+    let manifest = "[package]\nkind = \"core\"\nname = \"core\"\nversion = \"3.1.0\"\n";
+    client.write("tree/manifest.toml", manifest);
+    let digest = |to: &str| client.json(&["package", "build", "tree", "-o", to])["digest"].clone();
+    let outside = digest("dist");
+    assert_eq!(digest("tree/dist/[all]"), outside);
+    assert_eq!(digest("tree/dist/[all]"), outside);
+    client.write("tree/dist/mine", "");
+    assert_ne!(digest("tree/dist/[all]"), outside);
+}
+
+#[test]
 fn a_version_from_version_toml_is_written_into_the_archive() {
     let client = Client::alone();
     client.write(

@@ -5,8 +5,8 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use provisioning_package::{
-    ARCHIVE_MTIME_DEFAULT, ArchiveFormat, BuildOptions, Manifest, Target, archive_file_name,
-    build_archive, complete_manifest, inspect_archive,
+    ARCHIVE_MTIME_DEFAULT, ArchiveError, ArchiveFormat, BuildOptions, ExcludeGlobs, Manifest,
+    Target, archive_file_name, build_archive, complete_manifest, inspect_archive,
 };
 
 use super::{ArchiveDocument, place, refused};
@@ -131,7 +131,29 @@ fn own_outputs(tree: &Path, folder: &Path, manifest: &Manifest) -> Outcome<Vec<S
     let endings = [ArchiveFormat::TarZst, ArchiveFormat::TarGz];
     let archives = endings.map(|it| format!("{before}{name}-[0-9]*.{it}"));
     let staged = format!("{before}{STAGED_PREFIX}*");
-    Ok(archives.into_iter().chain([staged]).collect())
+    let mut own: Vec<String> = archives.into_iter().chain([staged]).collect();
+    // A folder that is there for the archives alone is none of the package's: with it, the
+    // digest would depend on where the archive goes.
+    let mut inside = Path::new(inside);
+    while !inside.as_os_str().is_empty() && holds_only(&tree, inside, &own)? {
+        own.push(literal(&inside.to_string_lossy()));
+        inside = inside.parent().unwrap_or(Path::new(""));
+    }
+    Ok(own)
+}
+
+/// Whether everything in a folder of the tree matches one of these globs.
+fn holds_only(tree: &Path, inside: &Path, globs: &[String]) -> Outcome<bool> {
+    let globs = ExcludeGlobs::new(globs).map_err(ArchiveError::from)?;
+    let folder = tree.join(inside);
+    let failed = |problem: std::io::Error| Failure::io("read", &folder, &problem);
+    for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        let path = inside.join(entry.map_err(failed)?.file_name());
+        if !path.to_str().is_some_and(|it| globs.is_match(it)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// A glob that matches only `text` itself.
