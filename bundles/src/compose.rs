@@ -147,9 +147,18 @@ fn taken(name: &BundleName, index: &dyn Index) -> Option<&'static str> {
     if CHANNELS.contains(&name.as_str()) {
         return Some("a channel");
     }
-    let package = PackageName::parse(name.as_str()).ok()?;
+    let text = name.as_str();
+    if text.starts_with("provisioning-") || text.starts_with("ext-") {
+        // Specs take full names too, and a bundle's name hides a package's.
+        return Some("what full names of packages begin with");
+    }
+    let package = PackageName::from_user(text).ok()?;
     let is_package = package.kind() != Kind::Extension || index.entry(&package).is_some();
-    is_package.then_some("a package")
+    is_package.then_some(if package.as_str() == text {
+        "a package"
+    } else {
+        "another spelling of a package"
+    })
 }
 
 type Found<'i> = BTreeMap<PackageName, &'i IndexVersion>;

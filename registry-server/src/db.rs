@@ -6,13 +6,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use provisioning_package::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{Any, AnyConnection, AnyPool, Executor as _, Transaction};
+use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) mod archives;
@@ -27,6 +28,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// Connections that one server keeps to its database.
 const CONNECTIONS_MAX: u32 = 8;
+/// How long a request waits for one of them before it is told to come again.
+const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 
 /// What SQLite must be told on each connection: it neither waits, nor checks foreign
 /// keys, nor (in WAL mode) syncs every commit by itself.
@@ -87,7 +90,18 @@ impl Db {
             None => sqlite_url(&data.join("registry.sqlite")),
         };
         let is_sqlite = url.starts_with("sqlite:");
-        let mut options = AnyPoolOptions::new().max_connections(CONNECTIONS_MAX);
+        // A pool tries again until its time is over and forgets why; this says it at once.
+        let mut first = AnyConnection::connect(&url).await?;
+        let probe = if is_sqlite {
+            SQLITE_PRAGMAS
+        } else {
+            "SELECT 1"
+        };
+        first.execute(probe).await?;
+        first.close().await?;
+        let mut options = AnyPoolOptions::new()
+            .max_connections(CONNECTIONS_MAX)
+            .acquire_timeout(CONNECTION_WAIT);
         if is_sqlite {
             options = options.after_connect(|connection, _| {
                 Box::pin(async move { connection.execute(SQLITE_PRAGMAS).await.map(drop) })

@@ -33,8 +33,8 @@ mod seats;
 
 pub(crate) use patient_body::TooSlow;
 
-/// Bytes that one request's head may have.
-const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Bytes that one connection buffers, which is also the most that a request's head may have.
+const BUFFER_BYTES_MAX: usize = 128 * 1024;
 /// How long to rest when the system has no file descriptors left.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
 
@@ -107,7 +107,7 @@ fn serve_connection(
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header)
-        .max_buf_size(HEAD_BYTES_MAX.max(512 * 1024))
+        .max_buf_size(BUFFER_BYTES_MAX)
         .serve_connection(io, service);
     let connection = graceful.watch(connection);
     tokio::spawn(async move {

@@ -63,7 +63,7 @@ pub(crate) async fn current(app: &App) -> Result<Bytes, ServerError> {
 async fn render(app: &App, serial: u64) -> Result<String, ServerError> {
     let documents = app.db.bundles().await?;
     let heads = provisioning_bundles::heads(&documents);
-    let bundles = documents
+    let mut bundles: Vec<BundleRow> = documents
         .iter()
         .filter_map(|document| {
             let sequence = document.current()?;
@@ -76,6 +76,11 @@ async fn render(app: &App, serial: u64) -> Result<String, ServerError> {
             Some(bundle_row(document, sequence, channels))
         })
         .collect();
+    // What channels point at is what people came for; then the newest.
+    bundles.sort_by(|left, right| {
+        (left.channels.is_empty(), &right.released)
+            .cmp(&(right.channels.is_empty(), &left.released))
+    });
     let names = app.db.package_names().await?;
     let hidden_packages = names.len().saturating_sub(PACKAGES_SHOWN_MAX);
     let mut packages = Vec::new();

@@ -253,6 +253,9 @@ impl ServerError {
         tracing::error!("request failed: {chain}");
         if is_disk_full(&self) {
             Refusal::new(Code::StorageFull, "the registry has no room for this")
+        } else if is_database_away(&self) {
+            Refusal::new(Code::Unavailable, "the registry's database does not answer")
+                .hint("try again in a moment; what is published can be read meanwhile")
         } else {
             Refusal::new(Code::Internal, "the registry failed; its log says why")
         }
@@ -308,6 +311,25 @@ fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
                 io.kind(),
                 std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
             )
+        {
+            return true;
+        }
+        // SQLite's own number, and PostgreSQL's.
+        if let Some(sqlx::Error::Database(database)) = error.downcast_ref::<sqlx::Error>()
+            && matches!(database.code().as_deref(), Some("13" | "53100"))
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn is_database_away(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)) =
+            error.downcast_ref::<sqlx::Error>()
         {
             return true;
         }

@@ -22,6 +22,7 @@ use provisioning_trust::{KeySet, MetadataFile, Repository, SignError, TargetChan
 use tokio::sync::Mutex;
 
 use crate::app::App;
+use crate::db::Db;
 use crate::problem::{Code, Refusal, ServerError};
 use crate::settings::CrashPoint;
 use crate::storage::Storage;
@@ -34,6 +35,9 @@ pub(crate) use subject::Subject;
 
 /// Files that are written at once; each waits for the disk.
 const WRITES_AT_ONCE: usize = 8;
+
+/// The file whose writing makes a change visible.
+pub(crate) const TIMESTAMP: &str = "metadata/timestamp.json";
 
 /// A target as it should be.
 #[derive(Debug, Clone)]
@@ -71,7 +75,7 @@ impl ReadSide {
         (name, public_url): (String, String),
         (serial, now): (u64, Timestamp),
     ) -> Result<Self, ServerError> {
-        let repository = match storage.read("metadata/timestamp.json").await? {
+        let repository = match storage.read(TIMESTAMP).await? {
             Some(_) => load(storage).await?,
             // The first start, or one that was killed before its timestamp: nobody has
             // seen anything yet.
@@ -99,6 +103,30 @@ impl ReadSide {
             signing: Mutex::new(Some(repository)),
             is_complete: AtomicBool::new(false),
         })
+    }
+
+    /// Refuses a database that does not know what is published: an empty one in the place of
+    /// a lost one would take other bytes for versions that people have installed.
+    pub(crate) async fn refuse_lost_database(&self, db: &Db) -> Result<(), ServerError> {
+        let known: BTreeSet<String> = db
+            .package_names()
+            .await?
+            .iter()
+            .map(paths::index_target)
+            .collect();
+        let view = self.view();
+        let lost = view
+            .repository
+            .targets()
+            .map(|(_, path)| path)
+            .find(|path| path.starts_with("index/") && !known.contains(*path));
+        match lost {
+            None => Ok(()),
+            Some(path) => Err(ServerError::Failed(format!(
+                "`{path}` is published, but the database does not know that package: restore the \
+                 database from a backup, or correct `--database` or `--storage`"
+            ))),
+        }
     }
 
     /// What clients can read now.

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::problem::{Code, Refusal};
 use crate::routes::{
     authorise, bundles, discovery, download, files, front, health, matrix, named, search, sessions,
-    surround, uploads, yank,
+    surround, uploads, versions, yank,
 };
 use crate::rules::access::Action;
 
@@ -48,6 +48,7 @@ pub fn table() -> Vec<Route> {
         get("/install.ps1", named::install_ps1),
         get("/install.nu", named::install_nu),
         get("/api/v1/search", search::search),
+        get("/api/v1/packages/{kind}/{name}/versions", versions::list),
         post("/api/v1/sessions", Action::Publish, sessions::open),
         Route {
             action: Action::Publish,

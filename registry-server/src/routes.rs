@@ -16,4 +16,5 @@ pub(crate) mod serving;
 pub(crate) mod sessions;
 pub(crate) mod surround;
 pub(crate) mod uploads;
+pub(crate) mod versions;
 pub(crate) mod yank;

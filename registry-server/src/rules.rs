@@ -4,5 +4,6 @@ pub(crate) mod access;
 pub(crate) mod bundle;
 pub(crate) mod declaration;
 pub(crate) mod manifest;
+pub(crate) mod text;
 pub(crate) mod token;
 pub(crate) mod version;

@@ -14,7 +14,7 @@ use crate::app::{App, Clock, INSPECTIONS_MAX, Shared};
 use crate::db::{Db, DbError};
 use crate::listener;
 use crate::problem::{ServerError, chain};
-use crate::read_side::ReadSide;
+use crate::read_side::{ReadSide, TIMESTAMP};
 use crate::router::router;
 use crate::settings::{Limits, Settings};
 use crate::setup::{DataFolder, SetupError};
@@ -79,19 +79,24 @@ impl Server {
             folder.path(),
             &settings.storage_options,
         )?;
-        let admin_token = folder.admin_token(&db, clock()).await?;
         let public_url = match &settings.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{address}"),
         };
+        let is_signed = storage.length(TIMESTAMP).await;
+        let is_signed = is_signed.map_err(StorageError::from)?.is_some();
         let read_side = ReadSide::open(
             &storage,
-            folder.keys()?,
+            folder.keys(is_signed)?,
             (settings.name.clone(), public_url),
             (db.serial().await?, clock()),
         )
         .await
         .map_err(StartError::ReadSide)?;
+        let known = read_side.refuse_lost_database(&db).await;
+        known.map_err(StartError::ReadSide)?;
+        // Only now: a server that must not run here must not end the tokens of one that does.
+        let admin_token = folder.admin_token(&db, clock()).await?;
         let app = App::new(Shared {
             db,
             storage,

@@ -53,6 +53,13 @@ pub enum SetupError {
         /// What is wrong with them.
         source: SignError,
     },
+    /// The storage holds signed metadata, and the keys that signed it are not here.
+    #[error(
+        "the storage holds a signed registry, but its keys are not in `{}`: restore that folder \
+         from a backup, or choose the registry's own folder with `--data`",
+        .0.display()
+    )]
+    KeysLost(PathBuf),
     /// The database failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -102,9 +109,10 @@ impl DataFolder {
         fs::create_dir(&staging).map_err(|source| failed(&staging, source))
     }
 
-    /// The signing keys, made where there are none. They are written beside their place and
-    /// renamed, so that a killed first start leaves all of them or none.
-    pub(crate) fn keys(&self) -> Result<KeySet, SetupError> {
+    /// The signing keys, made where there are none and nothing is signed yet: other keys
+    /// than those that the root names would only hide the loss. They are written beside
+    /// their place and renamed, so that a killed first start leaves all of them or none.
+    pub(crate) fn keys(&self, is_signed: bool) -> Result<KeySet, SetupError> {
         let place = self.path.join("keys");
         let wrap = |source| SetupError::Keys {
             path: place.clone(),
@@ -112,6 +120,9 @@ impl DataFolder {
         };
         if place.is_dir() {
             return KeySet::load(&place).map_err(wrap);
+        }
+        if is_signed {
+            return Err(SetupError::KeysLost(place));
         }
         let beside = self.path.join(format!("keys.new-{}", random_hex::<4>()));
         let keys = KeySet::generate().map_err(wrap)?;

@@ -90,6 +90,8 @@ fn public_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     let is_base = matches!(url.scheme(), "http" | "https")
         && url.has_host()
+        && url.username().is_empty()
+        && url.password().is_none()
         && url.query().is_none()
         && url.fragment().is_none();
     if is_base {

@@ -21,7 +21,11 @@ pub(crate) struct CreateArgs {
     #[command(flatten)]
     registry: RegistryArgs,
     /// What the token is for; the audit log names it
-    #[arg(long, value_name = "NAME")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
     name: String,
     /// What the token is good for; may be given several times [possible values:
     /// publish-new, publish, yank, owners, bundles, moderate, admin]

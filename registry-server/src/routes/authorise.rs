@@ -43,7 +43,8 @@ async fn admitted(
     headers: &HeaderMap,
 ) -> Result<Principal, ServerError> {
     let principal = principal(app, headers).await?;
-    decide(&principal, action, app.now()).map_err(Refusal::from)?;
+    // The exact time, not the second that documents carry: a token ends when it ends.
+    decide(&principal, action, (app.clock)()).map_err(Refusal::from)?;
     Ok(principal)
 }
 

@@ -16,6 +16,7 @@ use crate::problem::{Code, Refusal, ServerError};
 use crate::read_side::Subject;
 use crate::rules::access::Principal;
 use crate::rules::bundle::{Step, check_name, step};
+use crate::rules::text::{self, TITLE_CHARS_MAX};
 
 /// Publishes a bundle whose members all exist and fit. The same bundle again gives the
 /// same sequence.
@@ -28,6 +29,7 @@ pub(crate) async fn publish(
     let name = BundleName::parse(&name)
         .map_err(|error| Refusal::new(Code::BundleInvalid, error.to_string()))?;
     check_name(&name)?;
+    text::check(Code::BundleInvalid, "title", &asked.title, TITLE_CHARS_MAX)?;
     let acting = app.clone();
     app.to_its_end(async move {
         let (sequence, warnings, serial) = commit(&acting, &principal, &name, &asked).await?;

@@ -10,6 +10,9 @@ use super::serving::{Facts, Keep, bytes, object};
 use crate::app::App;
 use crate::problem::{Code, Refusal, ServerError};
 
+/// Bytes of the longest file name that file systems take.
+const FILE_NAME_BYTES_MAX: usize = 255;
+
 /// `GET /metadata/{file}`: `3.root.json` is immutable, `timestamp.json` the switch.
 pub(crate) async fn metadata(
     State(app): State<App>,
@@ -91,6 +94,7 @@ pub(crate) fn content_type(file: &str) -> &'static str {
 /// hides nothing.
 fn is_plain_component(text: &str) -> bool {
     !text.is_empty()
+        && text.len() <= FILE_NAME_BYTES_MAX
         && !text.starts_with('.')
         && text
             .bytes()

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
 use crate::problem::{Code, Refusal, ServerError};
+use crate::read_side::TIMESTAMP;
 
 /// `GET /livez`: the process answers.
 pub(crate) async fn live() -> Response {
@@ -20,7 +21,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Response, ServerErro
         tracing::error!(error = %error, "the database does not answer: {error}");
         not_ready("database")
     })?;
-    match app.storage.length("metadata/timestamp.json").await {
+    match app.storage.length(TIMESTAMP).await {
         Ok(Some(_)) => Ok(plain("ready\n")),
         Ok(None) | Err(_) => Err(not_ready("storage").into()),
     }

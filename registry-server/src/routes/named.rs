@@ -98,10 +98,10 @@ pub(crate) async fn script(
     }
 }
 
-/// The package that a path means, if its kind is the name's kind.
+/// The package that a path means, in any spelling, if its kind is the name's kind.
 pub(crate) fn package(kind: &str, name: &str) -> Option<PackageName> {
     let kind: Kind = kind.parse().ok()?;
-    let name = PackageName::parse(name).ok()?;
+    let name = PackageName::from_user(name).ok()?;
     (name.kind() == kind).then_some(name)
 }
 

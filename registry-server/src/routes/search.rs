@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::problem::{Code, Refusal, ServerError};
 use crate::read_side::newest;
+use crate::rules::text::{self, TITLE_CHARS_MAX};
 
 /// Results without a `limit`, and with one.
 const RESULTS_DEFAULT: u64 = 50;
@@ -30,6 +31,7 @@ pub(crate) async fn search(
     asked: Result<Query<Asked>, QueryRejection>,
 ) -> Result<Json<SearchResults>, ServerError> {
     let Query(asked) = asked.map_err(|error| Refusal::new(Code::BadRequest, error.body_text()))?;
+    text::check(Code::BadRequest, "q", &asked.q, TITLE_CHARS_MAX)?;
     let limit = asked.limit.unwrap_or(RESULTS_DEFAULT).min(RESULTS_MAX);
     let found = app.db.search(asked.q.trim(), asked.kind, limit).await?;
     let mut packages = Vec::with_capacity(found.len());

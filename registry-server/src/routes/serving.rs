@@ -25,7 +25,7 @@ pub(crate) enum Keep {
 impl Keep {
     const fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Self::Forever => "public, max-age=31536000, immutable",
+            Self::Forever => "max-age=31536000, immutable",
             Self::Revalidate => "no-cache",
             Self::Minute => "max-age=60",
         })
@@ -47,9 +47,26 @@ pub(crate) fn bytes(facts: Facts<'_>, asked: &HeaderMap, bytes: Bytes) -> Respon
         return not_modified(facts);
     }
     let length = bytes.len() as u64;
-    let mut response = Response::new(Body::from(bytes));
-    describe(&mut response, facts, length);
-    response
+    match asked_range(asked, facts.tag, length) {
+        Wanted::Outside => outside(length),
+        Wanted::Whole => {
+            let mut response = Response::new(Body::from(bytes));
+            describe(&mut response, facts, length);
+            response
+        }
+        Wanted::Part(range) => {
+            let part = slice(&bytes, range);
+            let mut response = Response::new(Body::from(part));
+            describe(&mut response, facts, range.length);
+            describe_part(&mut response, range, length);
+            response
+        }
+    }
+}
+
+fn slice(bytes: &Bytes, range: ByteRange) -> Bytes {
+    let index = |it: u64| usize::try_from(it).unwrap_or(usize::MAX).min(bytes.len());
+    bytes.slice(index(range.start)..index(range.start + range.length))
 }
 
 /// Answers with a stored object, or the part of it that was asked for.
@@ -79,15 +96,20 @@ pub(crate) async fn object(
     let mut response = Response::new(Body::from_stream(stream));
     describe(&mut response, facts, range.length);
     if wanted.is_some() {
-        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        let last = range.start + range.length - 1;
-        insert_text(
-            &mut response,
-            header::CONTENT_RANGE,
-            &format!("bytes {}-{last}/{length}", range.start),
-        );
+        describe_part(&mut response, range, length);
     }
     Ok(response)
+}
+
+/// Says which part of `length` bytes an answer carries.
+fn describe_part(response: &mut Response, range: ByteRange, length: u64) {
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let last = range.start + range.length - 1;
+    insert_text(
+        response,
+        header::CONTENT_RANGE,
+        &format!("bytes {}-{last}/{length}", range.start),
+    );
 }
 
 fn describe(response: &mut Response, facts: Facts<'_>, length: u64) {
@@ -170,9 +192,11 @@ fn asked_range(asked: &HeaderMap, tag: &str, length: u64) -> Wanted {
         return Wanted::Whole;
     }
     let range = asked.get(header::RANGE).and_then(|it| it.to_str().ok());
-    match range.and_then(|it| it.trim().strip_prefix("bytes=")) {
-        Some(range) => parse_range(range.trim(), length),
-        None => Wanted::Whole,
+    match range.and_then(|it| it.trim().split_once('=')) {
+        Some((unit, range)) if unit.eq_ignore_ascii_case("bytes") => {
+            parse_range(range.trim(), length)
+        }
+        Some(_) | None => Wanted::Whole,
     }
 }
 

@@ -34,9 +34,9 @@ pub(crate) async fn open(
     Extension(principal): Extension<Principal>,
     JsonBody(asked): JsonBody<OpenSession>,
 ) -> Result<Answer, ServerError> {
-    let declared = declaration::check(asked.versions)?;
+    let mut declared = declaration::check(asked.versions)?;
     permit(&app, &principal, &declared).await?;
-    refuse_conflicts(&app, &declared).await?;
+    settle_known(&app, &mut declared).await?;
     let row = join_or_open(&app, &principal, declared).await?;
     Ok(answer(StatusCode::CREATED, status(&app, row).await?))
 }
@@ -82,7 +82,6 @@ pub(crate) async fn finalize(
 
 /// The session called `id`.
 pub(crate) async fn find(app: &App, id: &str) -> Result<SessionRow, ServerError> {
-    let found = app.db.session(id).await?;
     let unknown = || {
         Refusal::new(
             Code::SessionUnknown,
@@ -90,17 +89,29 @@ pub(crate) async fn find(app: &App, id: &str) -> Result<SessionRow, ServerError>
         )
         .hint("publish again: what has arrived already is not sent twice")
     };
+    // Not every database takes every text: PostgreSQL has none with a zero byte.
+    if id.len() > 64 || !id.bytes().all(|it| it.is_ascii_hexdigit()) {
+        return Err(Refusal::new(
+            Code::SessionUnknown,
+            "a publish session's name is made of hexadecimal digits",
+        )
+        .into());
+    }
+    let found = app.db.session(id).await?;
     Ok(found.ok_or_else(unknown)?)
 }
 
-/// Asks for the narrower right that each version turns out to need.
+/// Asks for the narrower right that each version turns out to need. Repeating what is
+/// published already needs no more than the first time did: its answer may have been lost.
 pub(crate) async fn permit(
     app: &App,
     principal: &Principal,
     declared: &[DeclaredVersion],
 ) -> Result<(), ServerError> {
     for version in declared {
-        let action = if app.db.has_package(&version.name).await? {
+        let action = if is_published(app, version).await? {
+            Action::Publish
+        } else if app.db.has_package(&version.name).await? {
             Action::PublishVersion
         } else {
             Action::PublishNew
@@ -108,6 +119,13 @@ pub(crate) async fn permit(
         decide(principal, action, app.now()).map_err(Refusal::from)?;
     }
     Ok(())
+}
+
+/// Whether a declared version is there already, with the same bytes.
+async fn is_published(app: &App, declared: &DeclaredVersion) -> Result<bool, ServerError> {
+    let mut connection = app.db.pool().acquire().await?;
+    let existing = existing_version(&mut connection, &declared.name, &declared.version).await?;
+    Ok(existing.is_some_and(|it| version::agree(declared, &it).is_ok()))
 }
 
 /// What a refused session is answered with.
@@ -174,13 +192,18 @@ fn answer(code: StatusCode, status: SessionStatus) -> Answer {
     (code, headers, Json(status))
 }
 
-/// Says early what finalising would refuse, before any byte is sent.
-async fn refuse_conflicts(app: &App, declared: &[DeclaredVersion]) -> Result<(), ServerError> {
+/// Says early what finalising would refuse, before any byte is sent. Of a version that is
+/// there already, what the declaration leaves to other machines is known: a repeated
+/// publish of one machine must not wait for the others again.
+async fn settle_known(app: &App, declared: &mut [DeclaredVersion]) -> Result<(), ServerError> {
     let mut connection = app.db.pool().acquire().await?;
     for one in declared {
         let existing = existing_version(&mut connection, &one.name, &one.version).await?;
-        if let Some(existing) = existing {
-            version::agree(one, &existing)?;
+        let Some(existing) = existing else { continue };
+        version::agree(one, &existing)?;
+        for archive in &mut one.archives {
+            let known = existing.archives.get(&archive.target).copied();
+            archive.digest = archive.digest.or(known);
         }
     }
     Ok(())

@@ -13,6 +13,7 @@ use crate::db::versions::set_yanked;
 use crate::problem::{Code, Refusal, ServerError};
 use crate::read_side::Subject;
 use crate::rules::access::Principal;
+use crate::rules::text::{self, REASON_CHARS_MAX, TITLE_CHARS_MAX};
 
 type Parts = (String, String, String);
 
@@ -25,6 +26,15 @@ pub(crate) async fn yank(
 ) -> Result<Json<YankAnswer>, ServerError> {
     if asked.reason.trim().is_empty() {
         return Err(Refusal::new(Code::BadRequest, "a yank says why: `reason` is empty").into());
+    }
+    text::check(Code::BadRequest, "reason", &asked.reason, REASON_CHARS_MAX)?;
+    if let Some(replacement) = &asked.replacement {
+        text::check(
+            Code::BadRequest,
+            "replacement",
+            replacement,
+            TITLE_CHARS_MAX,
+        )?;
     }
     let yanked = Yanked {
         reason: Some(asked.reason),

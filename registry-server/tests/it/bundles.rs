@@ -113,3 +113,29 @@ async fn a_published_state_moves_forward_only() {
     let refused = registry.send(Method::POST, "bundles/b-1", &sent).await;
     assert_eq!(problem(refused).await.code, "bundle-state");
 }
+
+#[tokio::test]
+async fn a_bundle_takes_no_other_spelling_of_a_package_and_no_escape_sequence() {
+    let registry = with_core().await;
+    let redis = archive("redis@1.0.0", "x");
+    registry.publish("redis@1.0.0", &[redis]).await.unwrap();
+    let mut sent = bundle(&["core@3.1.0"]);
+    for taken in [
+        "provisioning-core",
+        "provisioning-ext-other",
+        "ext-redis",
+        "redis-taskserv",
+    ] {
+        let path = format!("bundles/{taken}");
+        let refused = registry.send(Method::POST, &path, &sent).await;
+        assert_eq!(problem(refused).await.code, "bundle-invalid", "{taken}");
+    }
+    sent.title = "\u{1b}[2J".to_owned();
+    let refused = registry.send(Method::POST, "bundles/b-1", &sent).await;
+    assert_eq!(problem(refused).await.code, "bundle-invalid");
+    sent.title = "Production cluster".to_owned();
+    let done = registry
+        .send(Method::POST, "bundles/prod-cluster", &sent)
+        .await;
+    assert_eq!(done.status(), 200);
+}

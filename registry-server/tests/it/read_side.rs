@@ -6,7 +6,7 @@ use reqwest::Method;
 
 use crate::registry::{Registry, archive, header, json, problem};
 
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+const IMMUTABLE: &str = "max-age=31536000, immutable";
 
 #[tokio::test]
 async fn discovery_says_where_everything_is() {

@@ -57,3 +57,25 @@ async fn what_does_not_exist_cannot_be_yanked() {
         assert_eq!(problem(refused).await.code, "version-unknown", "{path}");
     }
 }
+
+#[tokio::test]
+async fn reasons_that_would_harm_a_terminal_or_the_index_are_refused() {
+    let registry = Registry::start();
+    let redis = archive("redis@1.0.0", "x");
+    registry.publish("redis@1.0.0", &[redis]).await.unwrap();
+    let path = "packages/extension/redis/versions/1.0.0/yank";
+    for (reason, replacement) in [
+        ("red \u{1b}[31m".to_owned(), None),
+        ("a\0b".to_owned(), None),
+        ("x".repeat(1001), None),
+        ("x".to_owned(), Some("1.0.1\n".to_owned())),
+    ] {
+        let yank = Yank {
+            reason,
+            replacement,
+        };
+        let refused = registry.send(Method::PUT, path, &yank).await;
+        assert_eq!(problem(refused).await.code, "bad-request");
+    }
+    assert_eq!(registry.index("redis").await.versions[0].yanked, None);
+}
