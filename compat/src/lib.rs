@@ -45,5 +45,5 @@ pub use questions::verdict::{Verdict, verdict};
 pub use questions::why::{Step, WAYS_MAX, Way, Why, is_asked_for, why};
 pub use request::{Hold, Owner, Request, Wanted};
 pub use solution::{Chosen, Move, Solution, Warning};
-pub use solver::{solve, solve_until};
+pub use solver::{Budget, Step as SolveStep, solve, solve_reading, solve_until};
 pub use versions_toml::{BundleDraft, MatrixErrors, Note, VersionsToml};

@@ -11,8 +11,11 @@ mod provider;
 mod settle;
 pub(crate) mod universe;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use provisioning_package::PackageName;
 use pubgrub::PubGrubError;
 
 use crate::index::Index;
@@ -25,6 +28,9 @@ use proof::Proof;
 use provider::{Node, Provider, Stop};
 use universe::{Holding, PackageId, Universe};
 
+/// How many decisions a search may take at most; the hardest real indexes take thousands.
+pub(crate) const DECISIONS_MAX: u32 = 5_000_000;
+
 /// What a search chose, as numbers.
 pub(crate) type Picks = BTreeMap<PackageId, usize>;
 
@@ -34,6 +40,26 @@ pub(crate) enum Failure<'a> {
     Impossible(Proof<'a>),
     /// It was cancelled.
     Cancelled,
+}
+
+/// How long a question may take, by a clock of the caller's.
+#[derive(Clone, Copy)]
+pub struct Budget<'c> {
+    /// How much time has passed since the question was asked.
+    pub elapsed: &'c dyn Fn() -> Duration,
+    /// When the search is given up.
+    pub search: Duration,
+    /// How much longer, after a refusal, to look for what would fit instead.
+    pub hints: Duration,
+}
+
+/// What a search with entries missing comes to.
+#[derive(Debug)]
+pub enum Step {
+    /// The answer.
+    Done(Box<Result<Solution, NoSolution>>),
+    /// Read these packages' index entries, and ask again.
+    Read(Vec<PackageName>),
 }
 
 /// One version for each package that `request` needs, or why there is none.
@@ -52,20 +78,80 @@ pub fn solve_until(
     index: &dyn Index,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Solution, NoSolution> {
+    let deadlines = Deadlines {
+        search: cancelled,
+        hints: cancelled,
+    };
+    match answer(request, matrix, index, &|_| false, &deadlines) {
+        Step::Done(answer) => *answer,
+        Step::Read(_) => unreachable!("every package counts as read"),
+    }
+}
+
+/// [`solve`], with entries read only when an answer depends on them: while `is_unread` says
+/// yes to a package that `index` has no entry for, it counts as fitting everything. Packages
+/// that no candidate for a solution needs are never asked for.
+pub fn solve_reading(
+    request: &Request,
+    matrix: &Matrix,
+    index: &dyn Index,
+    is_unread: &dyn Fn(&PackageName) -> bool,
+    budget: &Budget<'_>,
+) -> Step {
+    let refused_at = Cell::new(None);
+    let deadlines = Deadlines {
+        search: &|| (budget.elapsed)() > budget.search,
+        hints: &|| {
+            let now = (budget.elapsed)();
+            let from = refused_at.get().unwrap_or(now);
+            refused_at.set(Some(from));
+            now.saturating_sub(from) > budget.hints
+        },
+    };
+    answer(request, matrix, index, is_unread, &deadlines)
+}
+
+/// Who is asked whether time is up.
+struct Deadlines<'c> {
+    search: &'c dyn Fn() -> bool,
+    hints: &'c dyn Fn() -> bool,
+}
+
+fn answer(
+    request: &Request,
+    matrix: &Matrix,
+    index: &dyn Index,
+    is_unread: &dyn Fn(&PackageName) -> bool,
+    deadlines: &Deadlines<'_>,
+) -> Step {
     let holding = match request.hold {
         Hold::Free => Holding::Free,
         Hold::Held | Hold::Preferred => Holding::Preferred,
     };
+    let of_picks = |universe: &Universe<'_>, picks: &Picks| {
+        if universe.note_unread(picks, universe) {
+            return Step::Read(universe.take_unread());
+        }
+        Step::Done(Box::new(Ok(settle::settle(universe, picks))))
+    };
     if request.hold == Hold::Held && !request.installed.is_empty() {
-        let held = Universe::new(request, matrix, index, Holding::Held);
-        if let Ok(picks) = search(&held, cancelled) {
-            return Ok(settle::settle(&held, &picks));
+        let held = Universe::new(request, matrix, index, Holding::Held).reading(is_unread);
+        if let Ok(picks) = search(&held, DECISIONS_MAX, deadlines.search) {
+            return of_picks(&held, &picks);
         }
     }
-    let universe = Universe::new(request, matrix, index, holding);
-    match search(&universe, cancelled) {
-        Ok(picks) => Ok(settle::settle(&universe, &picks)),
-        Err(failure) => Err(no_solution::explain(&universe, failure, cancelled)),
+    let universe = Universe::new(request, matrix, index, holding).reading(is_unread);
+    match search(&universe, DECISIONS_MAX, deadlines.search) {
+        Ok(picks) => of_picks(&universe, &picks),
+        Err(failure) => {
+            let refusal = no_solution::explain(&universe, failure, deadlines.hints);
+            let unread = universe.take_unread();
+            if unread.is_empty() {
+                Step::Done(Box::new(Err(refusal)))
+            } else {
+                Step::Read(unread)
+            }
+        }
     }
 }
 
@@ -73,11 +159,12 @@ pub fn solve_until(
 /// hard.
 pub(crate) fn search<'a>(
     universe: &Universe<'a>,
+    decisions_max: u32,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Picks, Failure<'a>> {
     loop {
         universe.restart();
-        let provider = Provider::new(universe, cancelled);
+        let provider = Provider::new(universe, decisions_max, cancelled);
         let found = pubgrub::resolve(&provider, Node::Root, Number::of(0, 1));
         // What was found without a guard that something needs is not to be trusted.
         let is_final = !universe.is_guarded_late();

@@ -15,6 +15,8 @@ use crate::solver::universe::{Holding, Reason, Universe};
 
 /// How many parts of the request are relaxed in turn.
 const RELAXATIONS_MAX: usize = 8;
+/// How many decisions each of these searches may take: they must not outlast patience.
+const RELAXED_DECISIONS_MAX: u32 = 50_000;
 /// How many bundles are offered.
 const BUNDLES_MAX: usize = 3;
 
@@ -223,8 +225,11 @@ fn versions_of(
     request: &Request,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<BTreeMap<PackageName, String>> {
-    let relaxed = Universe::new(request, universe.matrix, universe.index, Holding::Preferred);
-    let picks = search(&relaxed, cancelled).ok()?;
+    let relaxed = universe.asked_otherwise(request, Holding::Preferred);
+    let picks = search(&relaxed, RELAXED_DECISIONS_MAX, cancelled).ok()?;
+    if universe.note_unread(&picks, &relaxed) {
+        return None;
+    }
     let versions = picks.iter().map(|(id, index)| {
         let view = relaxed.view(*id);
         (view.name.clone(), view.usable[*index].version.to_string())

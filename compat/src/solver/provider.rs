@@ -21,10 +21,8 @@ use super::numbers::{Number, Numbers};
 use super::universe::{Demand, PackageId, Universe};
 use crate::request::Request;
 
-/// How many decisions a search may take at most; the hardest real indexes take thousands.
-const DECISIONS_MAX: u32 = 5_000_000;
-/// How many decisions make a search hard.
-const EASY_DECISIONS_MAX: u32 = 3_000;
+/// How many conflicts over one package make a search hard: its versions fail one by one.
+const EASY_CONFLICTS_MAX: u32 = 12;
 /// How many decisions pass between two looks at the deadline.
 const DECISIONS_PER_LOOK: u32 = 32;
 
@@ -58,16 +56,24 @@ pub(crate) type Priority = (u8, Reverse<usize>, u32);
 
 pub(crate) struct Provider<'u, 'a> {
     pub(crate) universe: &'u Universe<'a>,
+    decisions_max: u32,
     cancelled: &'u dyn Fn() -> bool,
     decisions: Cell<u32>,
+    is_hard: Cell<bool>,
 }
 
 impl<'u, 'a> Provider<'u, 'a> {
-    pub(crate) fn new(universe: &'u Universe<'a>, cancelled: &'u dyn Fn() -> bool) -> Self {
+    pub(crate) fn new(
+        universe: &'u Universe<'a>,
+        decisions_max: u32,
+        cancelled: &'u dyn Fn() -> bool,
+    ) -> Self {
         Self {
             universe,
+            decisions_max,
             cancelled,
             decisions: Cell::new(0),
+            is_hard: Cell::new(false),
         }
     }
 
@@ -185,7 +191,11 @@ impl DependencyProvider for Provider<'_, '_> {
             Node::Root | Node::Run(_) | Node::Package(_) => 2,
         };
         let left = range.len(self.count(*node));
-        (rank, Reverse(left), statistics.conflict_count())
+        let conflicts = statistics.conflict_count();
+        if conflicts > EASY_CONFLICTS_MAX {
+            self.is_hard.set(true);
+        }
+        (rank, Reverse(left), conflicts)
     }
 
     fn choose_version(&self, node: &Node, range: &Numbers) -> Result<Option<Number>, Stop> {
@@ -224,11 +234,11 @@ impl DependencyProvider for Provider<'_, '_> {
     fn should_cancel(&self) -> Result<(), Stop> {
         let decisions = self.decisions.get() + 1;
         self.decisions.set(decisions);
-        if decisions > EASY_DECISIONS_MAX && !self.universe.is_joining_runs() {
+        if self.is_hard.get() && !self.universe.is_joining_runs() {
             return Err(Stop::Hard);
         }
         let is_time_to_look = decisions.is_multiple_of(DECISIONS_PER_LOOK);
-        if decisions > DECISIONS_MAX || (is_time_to_look && (self.cancelled)()) {
+        if decisions > self.decisions_max || (is_time_to_look && (self.cancelled)()) {
             return Err(Stop::Cancelled);
         }
         Ok(())

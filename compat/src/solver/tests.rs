@@ -17,7 +17,7 @@ use provisioning_registry_api::index::{
 
 use super::proof::Proof;
 use super::universe::{Demand, Holding, Universe};
-use super::{Failure, search};
+use super::{DECISIONS_MAX, Failure, search};
 use crate::fit::misfits;
 use crate::index::MemoryIndex;
 use crate::matrix::{Bound, BoundOn, Matrix, Row};
@@ -265,7 +265,10 @@ fn deciding_on_runs_of_versions_changes_no_verdict() {
         let plain = Universe::new(&request, &matrix, &index, Holding::Free);
         let runs = Universe::new(&request, &matrix, &index, Holding::Free);
         runs.join_runs();
-        match (search(&plain, &|| false), search(&runs, &|| false)) {
+        match (
+            search(&plain, DECISIONS_MAX, &|| false),
+            search(&runs, DECISIONS_MAX, &|| false),
+        ) {
             (Ok(_), Ok(picks)) => {
                 let has_runs = |id: &super::universe::PackageId| runs.run_starts(*id).is_some();
                 joined += usize::from(picks.keys().any(has_runs));
@@ -310,7 +313,7 @@ fn the_requirements_that_a_refusal_names_exclude_every_choice() {
         let mut dice = Dice(seed);
         let (index, matrix, request) = (dice.index(), dice.matrix(), dice.request());
         let universe = Universe::new(&request, &matrix, &index, Holding::Free);
-        if let Err(Failure::Impossible(proof)) = search(&universe, &|| false) {
+        if let Err(Failure::Impossible(proof)) = search(&universe, DECISIONS_MAX, &|| false) {
             let mut choices = choices(&index, &request).into_iter();
             let escape = choices.find(|it| holds(&universe, &proof, it));
             assert!(escape.is_none(), "seed {seed}: {escape:?}\n{proof:#?}");

@@ -6,8 +6,9 @@
 //! version has: its own, the matrix rows that apply, and the API bounds of extensions.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
+use std::sync::LazyLock;
 
 use provisioning_package::{Kind, PackageName, Selector, Target, Version, VersionReq};
 use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
@@ -44,6 +45,8 @@ pub(crate) struct View<'a> {
     pub(crate) latest: Option<&'a Version>,
     /// The installed version's place, where it is to be preferred.
     pub(crate) preferred: Option<usize>,
+    /// Whether nobody asked the registry about it yet: then it stands in for anything.
+    pub(crate) is_unread: bool,
     /// Where each run of neighbouring versions with the same needs begins.
     runs: OnceCell<Rc<[u32]>>,
 }
@@ -109,6 +112,10 @@ pub(crate) struct Universe<'a> {
     /// Packages with a row that bounds extension APIs.
     api_owners: Vec<PackageName>,
     holding: Holding,
+    /// Which packages without an entry the registry was not asked about yet.
+    is_unread: &'a dyn Fn(&PackageName) -> bool,
+    /// Those of them that an answer depends on.
+    to_read: RefCell<BTreeSet<PackageName>>,
     /// Whether neighbouring versions with the same needs are decided on as one.
     joins_runs: Cell<bool>,
     met: RefCell<Met<'a>>,
@@ -150,11 +157,50 @@ impl<'a> Universe<'a> {
             wanted,
             api_owners,
             holding,
+            is_unread: &|_| false,
+            to_read: RefCell::default(),
             joins_runs: Cell::new(false),
             met: RefCell::default(),
         };
         universe.guard_what_is_known();
         universe
+    }
+
+    /// The same, where packages that `is_unread` says yes to may yet have an entry.
+    pub(crate) fn reading(mut self, is_unread: &'a dyn Fn(&PackageName) -> bool) -> Self {
+        self.is_unread = is_unread;
+        self
+    }
+
+    /// A universe for another request, over the same registry.
+    pub(crate) fn asked_otherwise<'b>(
+        &'b self,
+        request: &'b Request,
+        holding: Holding,
+    ) -> Universe<'b>
+    where
+        'a: 'b,
+    {
+        Universe::new(request, self.matrix, self.index, holding).reading(self.is_unread)
+    }
+
+    /// Remembers what of `picks` was not read; whether there is any.
+    pub(crate) fn note_unread(&self, picks: &super::Picks, of: &Universe<'_>) -> bool {
+        let views = picks.keys().map(|id| of.view(*id));
+        let unread: Vec<PackageName> = views
+            .filter(|it| it.is_unread)
+            .map(|it| it.name.clone())
+            .collect();
+        let is_any = !unread.is_empty();
+        self.to_read.borrow_mut().extend(unread);
+        is_any
+    }
+
+    /// What an answer depends on and nobody has read.
+    pub(crate) fn take_unread(&self) -> Vec<PackageName> {
+        std::mem::take(&mut *self.to_read.borrow_mut())
+            .into_iter()
+            .collect()
     }
 
     /// The view of a package.
@@ -267,6 +313,9 @@ impl<'a> Universe<'a> {
     /// What number `index` of a package demands.
     pub(crate) fn demands(&self, id: PackageId, index: usize) -> Vec<Demand<'a>> {
         let view = self.view(id);
+        if view.is_unread {
+            return Vec::new();
+        }
         let version = view.usable[index];
         let mut demands = Vec::with_capacity(version.dependencies.len() + 2);
         for (name, dependency) in &version.dependencies {
@@ -375,6 +424,9 @@ impl<'a> Universe<'a> {
         let view = self.view(target);
         let count = view.usable.len();
         let set = Numbers::matching(count, |it| {
+            if view.is_unread {
+                return true;
+            }
             let version = &view.usable[it].version;
             match wanted.selector {
                 Selector::Latest => view.latest == Some(version),
@@ -395,7 +447,7 @@ impl<'a> Universe<'a> {
         let target = self.id(owner);
         let view = self.view(target);
         let set = Numbers::matching(view.usable.len(), |it| {
-            self.admits_api(owner, &view.usable[it].version, api)
+            view.is_unread || self.admits_api(owner, &view.usable[it].version, api)
         });
         Demand {
             target,
@@ -412,7 +464,7 @@ impl<'a> Universe<'a> {
         }
         let view = self.view(target);
         let set = Rc::new(Numbers::matching(view.usable.len(), |it| {
-            self.meets(req, &view.usable[it].version)
+            view.is_unread || self.meets(req, &view.usable[it].version)
         }));
         self.met.borrow_mut().sets.insert(key, Rc::clone(&set));
         set
@@ -420,6 +472,9 @@ impl<'a> Universe<'a> {
 
     fn look_up(&self, name: &PackageName) -> View<'a> {
         let entry = self.index.entry(name);
+        if entry.is_none() && (self.is_unread)(name) {
+            return View::unread(name);
+        }
         let mut versions: Vec<&IndexVersion> =
             entry.map_or_else(Vec::new, |it| it.versions.iter().collect());
         versions.sort_by(|left, right| left.version.cmp(&right.version));
@@ -439,7 +494,8 @@ impl<'a> Universe<'a> {
         let mut newest_first = usable.iter().rev().map(|it| &it.version);
         let latest = newest_first.find(|it| self.meets(&VersionReq::STAR, it));
         let mut preferred = usable.iter().position(|it| Some(&it.version) == installed);
-        if let (Holding::Held, Some(place)) = (self.holding, preferred) {
+        let stays = |place: usize| self.request_admits(name, &usable[place].version);
+        if let (Holding::Held, Some(place)) = (self.holding, preferred.filter(|it| stays(*it))) {
             let only = usable[place];
             let others = usable.iter().filter(|it| it.version != only.version);
             unusable.extend(others.map(|it| (*it, Unusable::NotInstalled)));
@@ -453,6 +509,7 @@ impl<'a> Universe<'a> {
             unusable,
             latest,
             preferred,
+            is_unread: false,
             runs: OnceCell::new(),
         }
     }
@@ -479,6 +536,15 @@ impl<'a> Universe<'a> {
         }
     }
 
+    /// Whether nothing that was asked for directly keeps a version out.
+    fn request_admits(&self, name: &PackageName, version: &Version) -> bool {
+        let wanted = self.request.wanted.iter().filter(|it| it.name == *name);
+        wanted
+            .map(|it| &it.selector)
+            .chain(self.request.pins.get(name))
+            .all(|it| matches!(it, Selector::Latest) || self.selects(it, version))
+    }
+
     fn pins_exactly(&self, entry: &IndexEntry, version: &IndexVersion) -> bool {
         let wanted = self.request.wanted.iter();
         let wanted = wanted.filter(|it| it.name == entry.name);
@@ -502,6 +568,29 @@ impl<'a> Universe<'a> {
 }
 
 impl View<'_> {
+    /// A package that may have any versions: one stands in for them, which meets
+    /// everything and needs nothing.
+    fn unread(name: &PackageName) -> Self {
+        static STAND_IN: LazyLock<IndexVersion> = LazyLock::new(|| IndexVersion {
+            version: Version::new(0, 0, 0),
+            published_at: jiff::Timestamp::UNIX_EPOCH,
+            api: None,
+            dependencies: BTreeMap::new(),
+            yanked: None,
+            archives: Vec::new(),
+        });
+        Self {
+            name: name.clone(),
+            entry: None,
+            usable: vec![&STAND_IN],
+            unusable: Vec::new(),
+            latest: None,
+            preferred: None,
+            is_unread: true,
+            runs: OnceCell::new(),
+        }
+    }
+
     /// The targets that a version has archives for.
     pub(crate) fn targets_of(version: &IndexVersion) -> Vec<Target> {
         let mut targets: Vec<Target> = version.archives.iter().map(|it| it.target).collect();

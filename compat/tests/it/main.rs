@@ -7,6 +7,7 @@
 mod choices;
 mod deep;
 mod peers;
+mod reading;
 mod refusals;
 mod sample;
 mod shelf;

@@ -147,13 +147,13 @@ fn levels(name: &str, depth: usize, width: usize) -> String {
 
 #[test]
 fn levels_of_versions_that_end_nowhere_are_refused_at_once() {
-    let depth = 100;
-    let mut index = levels("level", depth, 50);
+    let depth = 200;
+    let mut index = levels("level", depth, 100);
     let found = answer(&shelf(&index), &["level0"], false);
     assert_eq!(found.split_whitespace().count(), depth + 2, "{found}");
     index.push_str("level0 1.0.0\n");
     assert_eq!(answer(&shelf(&index), &["level0"], false), "level0 1.0.0");
-    index.push_str("constrained 1.1.0\nconstrained 1.0.0\nlevel100 1.0.0: constrained =1.0.0\n");
+    index.push_str("constrained 1.1.0\nconstrained 1.0.0\nlevel200 1.0.0: constrained =1.0.0\n");
     let shelf = shelf(&index);
     let answers = |specs: &[&str]| answer(&shelf, specs, false);
     assert!(answers(&["level0@>=1.0.1", "constrained"]).contains("constrained 1.0.0"));
