@@ -8,6 +8,8 @@ use provisioning_package::{BundleName, Digest, Kind, PackageName, Target};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::null::null_as_default;
+
 /// The newest form of `bundles/<name>.json` and `channels.json` that this code writes.
 pub const BUNDLE_SCHEMA: u32 = 1;
 
@@ -36,17 +38,17 @@ pub struct BundleSequence {
     #[serde(default)]
     pub lts_until: Option<Date>,
     /// The targets that it promises to install on; every target where empty.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub targets: Vec<Target>,
     /// What belongs to it.
     pub members: Vec<BundleMember>,
     /// Bundles that an upgrade from was tested.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub upgrades_from: Vec<BundleName>,
     /// How far it has come.
     pub state: BundleState,
     /// What judged it, and how.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub gates: Vec<Gate>,
     /// Why it was taken back; `None` when it was not.
     #[serde(default)]
@@ -66,7 +68,7 @@ pub struct BundleMember {
     #[serde(default = "yes")]
     pub required: bool,
     /// The archive for each target.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub digests: BTreeMap<Target, Digest>,
 }
 

@@ -10,6 +10,8 @@ use provisioning_package::{Digest, ExtensionType, Kind, PackageName, Target};
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
+use crate::null::null_as_default;
+
 /// The newest form of index entry that this code writes.
 pub const INDEX_SCHEMA: u32 = 1;
 
@@ -29,7 +31,7 @@ pub struct IndexEntry {
     #[serde(default)]
     pub description: Option<String>,
     /// Search words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub keywords: Vec<String>,
     /// SPDX expression.
     #[serde(default)]
@@ -38,10 +40,10 @@ pub struct IndexEntry {
     #[serde(default)]
     pub repository: Option<String>,
     /// Whether it is alive.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub status: PackageStatus,
     /// Every visible version, oldest first by precedence.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub versions: Vec<IndexVersion>,
 }
 
@@ -49,7 +51,7 @@ pub struct IndexEntry {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PackageStatus {
     /// The state itself.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub state: PackageState,
     /// Why, for people.
     #[serde(default)]
@@ -86,13 +88,13 @@ pub struct IndexVersion {
     #[serde(default)]
     pub api: Option<Version>,
     /// What it needs, by short name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub dependencies: BTreeMap<PackageName, Dependency>,
     /// Hidden from new solutions since when and why; `None` when it is not.
     #[serde(default)]
     pub yanked: Option<Yanked>,
     /// Its archives: one for `any`, or one for each target.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub archives: Vec<IndexArchive>,
 }
 
@@ -102,7 +104,7 @@ pub struct Dependency {
     /// The versions that it works with.
     pub req: VersionReq,
     /// Bounds the package where something else brings it, but does not bring it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_as_default")]
     pub optional: bool,
 }
 

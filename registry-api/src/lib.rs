@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod command;
 pub mod discovery;
 pub mod index;
+mod null;
 pub mod paths;
 pub mod problem;
 pub mod session;
