@@ -1,5 +1,6 @@
 //! Bodies of the small write requests: yank, matrix, bundles; and search results.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use provisioning_package::{BundleName, Digest, ExtensionType, Kind, PackageName, Target};
 use semver::Version;
@@ -130,4 +131,38 @@ pub struct SearchResult {
     /// Its newest version that is not yanked.
     #[serde(default)]
     pub newest: Option<Version>,
+}
+
+/// Answer of `GET packages/{kind}/{name}/versions`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageVersions {
+    /// The package's kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: PackageName,
+    /// The newest version that goes with what was asked for.
+    #[serde(default)]
+    pub newest_that_fits: Option<Version>,
+    /// Its versions, newest first.
+    pub versions: Vec<PackageVersion>,
+}
+
+/// One version, and whether it goes with what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PackageVersion {
+    /// The version.
+    pub version: Version,
+    /// When it became visible.
+    pub published_at: Timestamp,
+    /// Whether it goes with what was asked for.
+    pub fits: bool,
+    /// Why it does not, as a sentence.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Why it is hidden from new solutions, where it is.
+    #[serde(default)]
+    pub yanked: Option<Yanked>,
+    /// What it has archives for.
+    #[serde(default)]
+    pub targets: Vec<Target>,
 }
