@@ -29,6 +29,7 @@ mod history;
 mod info;
 mod install;
 mod list;
+mod lock;
 mod login;
 mod logout;
 mod man;
@@ -39,6 +40,7 @@ mod registry_command;
 mod resolve;
 mod rollback;
 mod search;
+mod sync;
 mod tree;
 mod trust;
 mod uninstall;
@@ -91,6 +93,8 @@ enum Command {
     Outdated(outdated::Args),
     Why(why::Args),
     Tree(tree::Args),
+    Lock(lock::Args),
+    Sync(sync::Args),
     /// Check that everything is as it was installed
     Verify(verify::Args),
     /// Install, list and find extensions
@@ -189,6 +193,8 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Outdated(args) => outdated::run(args, context).await,
         Command::Why(args) => why::run(args, context).await,
         Command::Tree(args) => tree::run(args, context),
+        Command::Lock(args) => lock::run(args, context).await,
+        Command::Sync(args) => sync::run(args, context).await,
         Command::Verify(args) => verify::run(args, context),
         Command::Extension(action) => extension::run(action, context).await,
         Command::Workspace(action) => workspace::run(action, context).await,

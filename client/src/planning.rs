@@ -4,7 +4,9 @@
 //! An [`Intent`] is a command as data. Its plan can be made again, which is what happens
 //! when another writer changes the prefix in between. Nothing here writes to the prefix.
 
+mod consult;
 pub(crate) mod installed_set;
+mod lockfile;
 mod registry;
 mod solving;
 mod specs;
@@ -12,6 +14,7 @@ mod unknown;
 
 use std::collections::BTreeSet;
 
+use provisioning_compat::Lockfile;
 use provisioning_installers::{
     Generation, Plan, Requests, UninstallRefused, plan_rollback, plan_uninstall,
 };
@@ -20,10 +23,10 @@ use provisioning_package::{BundleName, PackageName, Spec};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 
+pub(crate) use consult::{consult, consult_under};
+pub(crate) use lockfile::{Workspace, other_registry};
 pub(crate) use registry::Registry;
-pub(crate) use solving::{
-    Deadline, Moves, SolveOptions, fetch_ahead, no_solution, solve, standing,
-};
+pub(crate) use solving::{Moves, SolveOptions, fresh, no_solution, solve, standing};
 pub(crate) use specs::{Asked, ask};
 
 /// A command that changes what is installed, as data.
@@ -50,6 +53,13 @@ pub(crate) enum Intent {
         /// What was typed.
         names: Vec<String>,
     },
+    /// Install exactly what a lockfile says.
+    Sync {
+        /// The lockfile.
+        lockfile: Box<Lockfile>,
+        /// The command.
+        reason: String,
+    },
     /// Bring an older generation's content back.
     Rollback {
         /// Which; the one before the current where nothing was typed.
@@ -67,6 +77,7 @@ impl Intent {
             }
             Self::Upgrade { names, .. } => format!("upgrade {}", names.join(" ")),
             Self::Uninstall { names } => format!("uninstall {}", names.join(" ")),
+            Self::Sync { reason, .. } => reason.clone(),
             Self::Rollback { to } => {
                 format!(
                     "rollback {}",
@@ -110,6 +121,10 @@ impl Intent {
                 };
                 let names = uninstalled(current, names)?;
                 uninstall_plan(current, &names, self.reason())
+            }
+            Self::Sync { lockfile, reason } => {
+                let reason = reason.clone();
+                lockfile::plan_of_lock(lockfile, context, registry, current, reason).await
             }
             Self::Rollback { to } => {
                 let Some(current) = current else {

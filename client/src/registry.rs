@@ -29,7 +29,7 @@ mod http;
 mod lazy_index;
 mod source;
 
-pub(crate) use archives::WantedArchive;
+pub(crate) use archives::{WantedArchive, cached_size, take_cached};
 pub(crate) use discovery::discover;
 pub(crate) use http::writing_client;
 pub(crate) use lazy_index::{Guess, LazyIndex};
@@ -40,6 +40,8 @@ use archives::ArchiveCache;
 /// Rounds of fetching that follow dependencies: deeper chains than this are a loop of the
 /// registry's making.
 const CLOSURE_ROUNDS_MAX: usize = 64;
+/// Largest root.
+const ROOT_BYTES_MAX: u64 = 512 * 1024;
 /// Packages that one solution may look at.
 const CLOSURE_PACKAGES_MAX: usize = 20_000;
 
@@ -170,6 +172,23 @@ impl RegistryReader {
         LazyIndex::new(self)
     }
 
+    /// The digest of the registry's first root, which every later one descends from. It
+    /// names the registry, whatever its address, and grants nothing.
+    pub(crate) async fn first_root(&mut self) -> Outcome<Digest> {
+        let (Some(discovery), Some(source)) = (&self.discovery, &self.source) else {
+            return Ok(self.trusted.root_fingerprint());
+        };
+        if discovery.root_version == 1 {
+            return Ok(discovery.root_fingerprint);
+        }
+        let path = format!("{}1.root.json", discovery.metadata);
+        let first = provisioning_trust::Transport::fetch(&**source, &path, ROOT_BYTES_MAX).await;
+        Ok(match first {
+            Ok(Some(bytes)) => Digest::of(&bytes),
+            Ok(None) | Err(_) => self.trusted.root_fingerprint(),
+        })
+    }
+
     /// The compatibility matrix; an absent one is empty.
     pub(crate) async fn matrix(&mut self) -> Outcome<ServedMatrix> {
         let Some(bytes) = self.trusted.target(paths::MATRIX_TARGET, self.now).await? else {
@@ -234,7 +253,7 @@ impl RegistryReader {
     }
 
     /// The entries of `names` that exist, fetched concurrently.
-    async fn entries(&mut self, names: &[PackageName]) -> Outcome<Vec<IndexEntry>> {
+    pub(crate) async fn entries(&mut self, names: &[PackageName]) -> Outcome<Vec<IndexEntry>> {
         let targets: Vec<String> = names.iter().map(paths::index_target).collect();
         let all = self.trusted.targets(&targets, self.now).await?;
         let mut entries = Vec::new();

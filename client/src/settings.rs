@@ -147,6 +147,31 @@ impl Settings {
             .ok_or_else(|| no_home("the prefix", "`--prefix PATH` or `PROVISIONING_PREFIX`"))
     }
 
+    /// The workspace that the command runs in: the nearest folder with a
+    /// `provisioning.toml`.
+    pub(crate) fn workspace(&self) -> Option<&Path> {
+        self.layers.workspace.as_deref()
+    }
+
+    /// Whether a prefix was given for this run or this workspace, rather than set for
+    /// everything or nowhere.
+    pub(crate) fn has_given_prefix(&self) -> bool {
+        let origin = self.prefix.as_ref().map(|it| &it.origin);
+        match origin {
+            Some(Origin::Flag(_) | Origin::Variable(_)) => true,
+            Some(Origin::File(path)) => path.parent() == self.workspace(),
+            Some(Origin::Default) | None => false,
+        }
+    }
+
+    /// Installs into `prefix` from here on.
+    pub(crate) fn use_prefix(&mut self, prefix: PathBuf) {
+        self.prefix = Some(Sourced {
+            value: prefix,
+            origin: Origin::Default,
+        });
+    }
+
     /// Where downloads are kept.
     pub(crate) fn cache(&self) -> Outcome<&Path> {
         self.cache

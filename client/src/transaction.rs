@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::output::Bar;
 use crate::planning::{Intent, Registry};
-use crate::registry::WantedArchive;
+use crate::registry::{WantedArchive, take_cached};
 
 pub(crate) use requirements::{Commands, missing_commands};
 
@@ -170,11 +170,14 @@ async fn fetch(
             size: it.size,
         })
         .collect();
-    let paths = registry
-        .reader(context)
-        .await?
-        .fetch_archives(&wanted)
-        .await?;
+    let cached = take_cached(context.settings.cache()?, &wanted).await?;
+    let paths = match cached {
+        Some(paths) => paths,
+        None => {
+            let reader = registry.reader(context).await?;
+            reader.fetch_archives(&wanted).await?
+        }
+    };
     Ok(wanted.into_iter().map(|it| it.digest).zip(paths).collect())
 }
 

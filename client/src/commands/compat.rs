@@ -10,9 +10,11 @@ use crate::failure::{Exit, Failure, Outcome};
 
 mod changes;
 mod check;
+mod judge;
 mod merge;
 mod push;
 mod show;
+mod what_if;
 
 /// What to do with the compatibility matrix.
 #[derive(Debug, Subcommand)]
@@ -20,6 +22,7 @@ pub(crate) enum Action {
     Check(check::Args),
     Push(push::Args),
     Show(show::Args),
+    WhatIf(what_if::Args),
 }
 
 /// Runs it.
@@ -28,6 +31,7 @@ pub(crate) async fn run(action: &Action, context: &Context) -> Outcome<Exit> {
         Action::Check(args) => check::run(args, context).await,
         Action::Push(args) => push::run(args, context).await,
         Action::Show(args) => show::run(args, context).await,
+        Action::WhatIf(args) => what_if::run(args, context).await,
     }
 }
 

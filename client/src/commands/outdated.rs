@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::output::Table;
-use crate::planning::{Deadline, Registry, fetch_ahead, standing};
+use crate::planning::{Registry, consult, standing};
 use crate::transaction::installed_now;
 
 /// Show what is newer than what is installed, and what holds it back
@@ -39,7 +39,11 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         Some(current) => {
             let mut request = standing(context, &current);
             request.pre = args.pre;
-            ask(&request, context).await?
+            let mut registry = Registry::new();
+            consult(context, &mut registry, &request, |it| {
+                outdated(&request, it.matrix, it.index, it.cancelled)
+            })
+            .await?
         }
     };
     let is_behind = found.iter().any(Outdated::is_behind);
@@ -75,17 +79,4 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     } else {
         Exit::Done
     })
-}
-
-async fn ask(request: &provisioning_compat::Request, context: &Context) -> Outcome<Vec<Outdated>> {
-    let mut registry = Registry::new();
-    let reader = registry.reader(context).await?;
-    let matrix = reader.matrix().await?.read.matrix;
-    let index = reader.lazy_index();
-    fetch_ahead(&index, request)?;
-    let deadline = Deadline::start();
-    let cancelled = || deadline.has_passed() || index.has_failed();
-    let found = outdated(request, &matrix, &index, &cancelled);
-    index.finish()?;
-    Ok(found)
 }

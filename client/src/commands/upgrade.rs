@@ -1,5 +1,6 @@
 //! `provisioning upgrade`: move to newer versions.
 
+use crate::commands::sync;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::planning::{Intent, SolveOptions};
@@ -8,7 +9,8 @@ use crate::transaction::{Mode, carry_out};
 /// Moves what is installed to the newest versions that fit.
 ///
 /// Without names, everything moves, and a followed channel or bundle is looked up again.
-/// What you asked for by an exact version stays there: ask for another with `install`.
+/// What you asked for by an exact version stays there: ask for another with `install`. In a
+/// workspace with a lockfile, what is locked moves, and is installed as by `sync`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Packages to move; all where none is named
@@ -27,6 +29,10 @@ pub(crate) struct Args {
 
 /// Runs it.
 pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    let mode = Mode::of(args.dry_run);
+    if let Some(exit) = sync::upgrade(&args.names, mode, context).await? {
+        return Ok(exit);
+    }
     let intent = Intent::Upgrade {
         names: args.names.clone(),
         options: SolveOptions {
@@ -35,5 +41,5 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
             ..SolveOptions::of_this_machine()
         },
     };
-    carry_out(&intent, Mode::of(args.dry_run), context).await
+    carry_out(&intent, mode, context).await
 }

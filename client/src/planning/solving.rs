@@ -1,24 +1,18 @@
 //! One question to the solver: everything that was asked for, now and earlier.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
 
 use provisioning_bundles::foreign_digests;
-use provisioning_compat::{
-    Hold, Index as _, NoSolution, Owner, Request, Solution, Wanted, solve_until,
-};
+use provisioning_compat::{Hold, Index, NoSolution, Owner, Request, Solution, Wanted, solve_until};
 use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, plan};
 use provisioning_package::{PackageName, Selector, Spec, Target, VersionReq};
 
+use super::consult::consult;
 use super::registry::Registry;
 use super::specs::Asked;
 use super::unknown;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::registry::{Guess, LazyIndex};
-
-/// How long the solver may search.
-const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// How to solve.
 #[derive(Debug, Clone)]
@@ -115,36 +109,61 @@ pub(crate) async fn solve(
     moves: &Moves,
 ) -> Outcome<Solved> {
     let request = request(context, &asked, current, options, moves);
-    let reader = registry.reader(context).await?;
-    let matrix = reader.matrix().await?.read.matrix;
-    let index = reader.lazy_index();
-    fetch_ahead(&index, &request)?;
-    let unknown = asked.now.iter().find(|it| index.entry(it).is_none());
-    index.finish()?;
-    if let Some(name) = unknown {
-        drop(index);
-        return Err(unknown::package(context, reader, name.as_str(), &asked.requests).await);
-    }
-    let deadline = Deadline::start();
-    let cancelled = || deadline.has_passed() || index.has_failed();
-    let found = solve_until(&request, &matrix, &index, &cancelled);
-    index.finish()?;
-    drop(index);
-    let solution = match found {
-        Ok(solution) => solution,
-        Err(problem) => {
-            let problem = problem.with_bundles(&request, &known_bundles(registry, context).await);
-            return Err(no_solution(&problem, &asked));
-        }
-    };
-    if let Some(sequence) = &asked.sequence {
-        check_digests(sequence, &solution)?;
-    }
+    let solution = search(context, registry, &asked, &request, |it, _| it).await?;
     Ok(Solved {
         solution,
         requests: asked.requests,
         warnings: asked.warnings,
     })
+}
+
+/// Finds versions that fit, and hands them to `take` while the index is at hand.
+pub(crate) async fn search<T>(
+    context: &Context,
+    registry: &mut Registry,
+    asked: &Asked,
+    request: &Request,
+    take: impl FnOnce(Solution, &dyn Index) -> T,
+) -> Outcome<T> {
+    let found = consult(context, registry, request, |at_hand| {
+        let is_unknown = |it: &&PackageName| at_hand.index.entry(it).is_none();
+        if let Some(name) = asked.now.iter().find(is_unknown) {
+            return Found::Unknown(name.clone());
+        }
+        match solve_until(request, at_hand.matrix, at_hand.index, at_hand.cancelled) {
+            Err(problem) => Found::Nothing(problem),
+            Ok(solution) => match foreign(asked, &solution) {
+                Some(failure) => Found::Foreign(failure),
+                None => Found::Solution(take(solution, at_hand.index)),
+            },
+        }
+    })
+    .await?;
+    match found {
+        Found::Solution(taken) => Ok(taken),
+        Found::Foreign(failure) => Err(failure),
+        Found::Nothing(problem) => {
+            let problem = problem.with_bundles(request, &known_bundles(registry, context).await);
+            Err(no_solution(&problem, asked))
+        }
+        Found::Unknown(name) => {
+            let reader = registry.reader(context).await?;
+            Err(unknown::package(context, reader, name.as_str(), &asked.requests).await)
+        }
+    }
+}
+
+/// What a search came to.
+enum Found<T> {
+    Solution(T),
+    Foreign(Failure),
+    Nothing(NoSolution),
+    Unknown(PackageName),
+}
+
+/// What is asked for into an empty prefix, as the solver takes it.
+pub(crate) fn fresh(context: &Context, asked: &Asked, options: &SolveOptions) -> Request {
+    request(context, asked, None, options, &Moves::Asked)
 }
 
 /// Everything that was asked for, as the solver takes it.
@@ -175,36 +194,6 @@ pub(crate) fn standing(context: &Context, current: &Generation) -> Request {
     let asked = Asked::again(current.requests.clone());
     let options = SolveOptions::of_this_machine();
     request(context, &asked, Some(current), &options, &Moves::Asked)
-}
-
-/// Fetches what the search for `request` probably meets.
-pub(crate) fn fetch_ahead(index: &LazyIndex<'_>, request: &Request) -> Outcome<()> {
-    let wanted = request.wanted.iter().filter(|it| !it.optional);
-    let wanted: Vec<_> = wanted
-        .map(|it| (it.name.clone(), it.selector.clone()))
-        .collect();
-    let guess = if request.minimal {
-        Guess::Oldest
-    } else {
-        Guess::Newest
-    };
-    index.fetch_ahead(&wanted, &request.installed, guess)
-}
-
-/// When a search is given up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline(Instant);
-
-impl Deadline {
-    /// A deadline that counts from now.
-    pub(crate) fn start() -> Self {
-        Self(Instant::now())
-    }
-
-    /// Whether it has passed.
-    pub(crate) fn has_passed(self) -> bool {
-        self.0.elapsed() > SEARCH_TIME_MAX
-    }
 }
 
 /// Everything that must be in the solution, and who says so.
@@ -330,13 +319,11 @@ pub(crate) fn no_solution(problem: &NoSolution, asked: &Asked) -> Failure {
 }
 
 /// A bundle pins digests, so that an index that was changed behind its back is noticed.
-fn check_digests(
-    sequence: &provisioning_registry_api::bundle::BundleSequence,
-    solution: &Solution,
-) -> Outcome<()> {
-    match foreign_digests(sequence, solution).first() {
-        None => Ok(()),
-        Some((name, pinned, found)) => Err(Failure::new(
+fn foreign(asked: &Asked, solution: &Solution) -> Option<Failure> {
+    let other = foreign_digests(asked.sequence.as_ref()?, solution);
+    let (name, pinned, found) = other.first()?;
+    Some(
+        Failure::new(
             "digest-mismatch",
             format!(
                 "the bundle pins `{name}` as {}, the index says {}",
@@ -345,6 +332,6 @@ fn check_digests(
             ),
         )
         .with_exit(Exit::Verification)
-        .with_hint("tell the registry's operator; nothing was changed")),
-    }
+        .with_hint("tell the registry's operator; nothing was changed"),
+    )
 }

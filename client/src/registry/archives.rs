@@ -134,6 +134,32 @@ impl ArchiveCache {
     }
 }
 
+/// The size of an archive that is in the cache with the right bytes.
+pub(crate) fn cached_size(cache: &Path, digest: &Digest) -> Option<u64> {
+    let place = ArchiveCache::new(cache).folder.join(digest.hex());
+    let mut reader = HashingReader::new(File::open(place).ok()?);
+    io::copy(&mut reader, &mut io::sink()).ok()?;
+    let (found, length) = reader.finish();
+    (found == *digest).then_some(length)
+}
+
+/// Where all of `wanted` are in the cache; `None` where one is not. Nobody is asked.
+pub(crate) async fn take_cached(
+    cache: &Path,
+    wanted: &[WantedArchive],
+) -> Outcome<Option<Vec<PathBuf>>> {
+    let cache = ArchiveCache::new(cache);
+    let mut places = Vec::new();
+    for it in wanted {
+        let place = cache.folder.join(it.digest.hex());
+        if !is_cached(place.clone(), it.clone()).await? {
+            return Ok(None);
+        }
+        places.push(place);
+    }
+    Ok(Some(places))
+}
+
 /// Takes up what arrived before by hashing it again.
 fn resume(path: PathBuf, mut file: File, size: u64) -> io::Result<Part> {
     let mut hasher = Hasher::new();

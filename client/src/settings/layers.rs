@@ -60,7 +60,7 @@ pub(super) struct Layers {
     said: Vec<(&'static str, String, Origin)>,
     files: Vec<FileLayer>,
     pub(super) user_file: Option<PathBuf>,
-    workspace: Option<PathBuf>,
+    pub(super) workspace: Option<PathBuf>,
     pub(super) unknown: Vec<String>,
 }
 

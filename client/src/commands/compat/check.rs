@@ -1,21 +1,44 @@
-//! `provisioning compat check`: is this `versions.toml` right?
+//! `provisioning compat check`: do these versions go together, and is this `versions.toml`
+//! right?
+
+use std::path::{Path, PathBuf};
 
 use provisioning_compat::{Note, lint};
-use provisioning_package::PackageName;
+use provisioning_package::{PackageName, Target};
 use serde::Serialize;
 
-use super::{FileArgs, MatrixFile};
+use super::{MatrixFile, judge};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::registry::RegistryReader;
 
-/// Check a `versions.toml`, and that the registry has what it names
+/// Check whether versions go together, or whether a `versions.toml` is right
 ///
-/// Without a registry, its form is checked, and that no row contradicts another.
+/// With specs: whether they go together, with everything that they need, and which row or
+/// requirement says no if they do not (exit status 3). Without: whether the form of the file
+/// is right, that no row contradicts another, and that the registry has what it names.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  provisioning compat check core@3.2.1 platform@2.5.3\n  \
+                  provisioning compat check --file distribution/versions.toml"
+)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    file: FileArgs,
+    /// What is to go together: `core@3.2.1`, `mongodb@^1`, `stable-3.2`
+    #[arg(value_name = "SPEC")]
+    pub(super) specs: Vec<String>,
+    /// The file [default: `versions.toml`, or with specs the matrix that the registry serves];
+    /// a `compatibility.toml` beside it is read with it
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// The machine to judge for
+    #[arg(long, requires = "specs")]
+    pub(super) target: Option<Target>,
+    /// Let only versions go that the matrix lists
+    #[arg(long, requires = "specs")]
+    pub(super) strict: bool,
+    /// Let pre-releases in
+    #[arg(long, requires = "specs")]
+    pub(super) pre: bool,
 }
 
 #[derive(Serialize)]
@@ -28,7 +51,12 @@ struct Checked {
 
 /// Runs it.
 pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
-    let file = MatrixFile::read(&args.file.file, context)?;
+    if !args.specs.is_empty() {
+        return judge::run(args, context).await;
+    }
+    let path = args.file.as_deref();
+    let path = path.unwrap_or_else(|| Path::new("versions.toml"));
+    let file = MatrixFile::read(path, context)?;
     let mut warnings: Vec<String> = file.read.warnings.iter().map(Note::to_string).collect();
     let registry = context.settings.registry_if_set();
     match registry {
