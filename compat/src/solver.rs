@@ -198,4 +198,6 @@ pub(crate) fn search<'a>(
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -24,7 +24,7 @@ use crate::matrix::{Bound, BoundOn, Matrix, Row};
 use crate::request::{Request, Wanted};
 use crate::solver::solve;
 
-const GRAPHS: u64 = 600;
+const GRAPHS: u64 = 2_000;
 const NAMES: [&str; 5] = ["core", "a", "b", "c", "d"];
 const REQS: [&str; 9] = [
     "*", "*", ">=1.0.0", "^1", "=1.0.0", ">=1.1", "^2", "~1.1", "^9",
@@ -63,9 +63,10 @@ impl Dice {
             dependencies.insert(self.name(), Dependency { req, optional });
         }
         let at = Timestamp::UNIX_EPOCH;
+        let target = [Target::MacosArm64, Target::LinuxX86_64, Target::Any][self.roll(9).min(2)];
+        let mut version = version_without_needs(Version::parse(text).unwrap());
+        version.archives[0].target = target;
         IndexVersion {
-            version: Version::parse(text).unwrap(),
-            published_at: at,
             api: (!self.one_in(3)).then(|| Version::new(1 + self.roll(2) as u64, 0, 0)),
             dependencies,
             yanked: self.one_in(8).then_some(Yanked {
@@ -73,16 +74,7 @@ impl Dice {
                 replacement: None,
                 at,
             }),
-            archives: vec![IndexArchive {
-                target: [Target::MacosArm64, Target::LinuxX86_64, Target::Any][self.roll(9).min(2)],
-                digest: Digest::of(text.as_bytes()),
-                size: 1,
-                unpacked: 1,
-                entries: 1,
-                format: ArchiveFormat::TarZst,
-                provenance: None,
-                sbom: None,
-            }],
+            ..version
         }
     }
 
@@ -152,6 +144,27 @@ impl Dice {
             request.pins.insert(self.name(), selector);
         }
         request
+    }
+}
+
+/// A version that runs everywhere and needs nothing.
+pub(super) fn version_without_needs(version: Version) -> IndexVersion {
+    IndexVersion {
+        published_at: Timestamp::UNIX_EPOCH,
+        api: None,
+        dependencies: BTreeMap::new(),
+        yanked: None,
+        archives: vec![IndexArchive {
+            target: Target::Any,
+            digest: Digest::of(version.to_string().as_bytes()),
+            size: 1,
+            unpacked: 1,
+            entries: 1,
+            format: ArchiveFormat::TarZst,
+            provenance: None,
+            sbom: None,
+        }],
+        version,
     }
 }
 
