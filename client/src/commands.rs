@@ -113,7 +113,7 @@ enum Command {
     Publish(publish::Args),
     Yank(yank::Args),
     Unyank(yank::UnyankArgs),
-    /// Check, push and show the compatibility matrix
+    /// Ask, check, push and show the compatibility matrix
     #[command(subcommand)]
     Compat(compat::Action),
     /// Check, publish and show bundles

@@ -9,7 +9,10 @@ use provisioning_package::{Digest, PackageName};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::planning::{Intent, Moves, Registry, Workspace, other_registry};
-use crate::transaction::{Mode, carry_out};
+use crate::transaction::{Mode, carry_out, installed_now};
+
+/// How the reasons of generations begin that `sync` made.
+const SYNC: &str = "sync";
 
 /// Install exactly what the workspace's lockfile says
 ///
@@ -63,7 +66,7 @@ pub(crate) async fn upgrade(
     mode: Mode,
     context: &Context,
 ) -> Outcome<Option<Exit>> {
-    if context.settings.workspace().is_none() || context.settings.has_given_prefix() {
+    if context.settings.workspace().is_none() || is_of_somebody_else(context)? {
         return Ok(None);
     }
     let workspace = Workspace::find(context)?;
@@ -87,9 +90,18 @@ pub(crate) async fn upgrade(
         context,
     )
     .await?;
-    let reason = format!("upgrade {}", names.join(" "));
+    let reason = format!("{SYNC}, upgrade {}", names.join(" "));
     let exit = install(lockfile, &workspace, reason.trim_end(), mode, context).await?;
     Ok(Some(exit))
+}
+
+/// Whether a prefix was given in which something else than `sync` installed.
+fn is_of_somebody_else(context: &Context) -> Outcome<bool> {
+    if !context.settings.has_given_prefix() {
+        return Ok(false);
+    }
+    let current = installed_now(context)?;
+    Ok(current.is_some_and(|it| !it.reason.starts_with(SYNC)))
 }
 
 async fn relock(

@@ -24,6 +24,11 @@ fn the_short_help_names_every_command_with_its_purpose() {
     list         List what is installed
     history      List the generations
     resolve      Show which versions an install would choose
+    outdated     Show what is newer than what is installed, and what holds it back
+    why          Show why a package is installed: every path to it
+    tree         Show what is installed as a tree: what was asked for, and what that needs
+    lock         Resolve what the workspace requires into `provisioning.lock`
+    sync         Install exactly what the workspace's lockfile says
     verify       Check that everything is as it was installed
     extension    Install, list and find extensions
     workspace    Make workspaces from templates
@@ -34,7 +39,7 @@ fn the_short_help_names_every_command_with_its_purpose() {
     publish      Publish archives, all or none
     yank         Hide a version from new solutions
     unyank       Let a yanked version be chosen again
-    compat       Check, push and show the compatibility matrix
+    compat       Ask, check, push and show the compatibility matrix
     bundle       Check, publish and show bundles
     trust        Show what is believed of the registry
     registry     Remember, list and forget registries

@@ -108,6 +108,10 @@ async fn start(
         None => installed_now(context)?,
         Some(_) => None,
     };
+    if args.bundle.is_none() && current.is_none() {
+        let output = &context.output;
+        output.note("nothing is installed here; `--bundle NAME` asks about a bundle");
+    }
     let requests = match (&args.bundle, &current) {
         (Some(name), _) => {
             let spec: Spec = format!("bundle:{}", name.trim_start_matches("bundle:")).parse()?;
