@@ -9,6 +9,7 @@
 use std::fmt;
 
 use pubgrub::VersionSet;
+use smallvec::{SmallVec, smallvec};
 
 /// The number of a usable version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +22,8 @@ pub(crate) struct Number {
 /// A set of [`Number`]s.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Numbers {
-    flips: Vec<u32>,
+    // One run has two, and nearly every set has one or two runs: those need no allocation.
+    flips: SmallVec<[u32; 4]>,
 }
 
 impl Number {
@@ -37,7 +39,7 @@ impl Number {
 impl Numbers {
     /// Those of the first `count` numbers that `includes` says yes to.
     pub(crate) fn matching(count: usize, includes: impl Fn(usize) -> bool) -> Self {
-        let mut flips = Vec::new();
+        let mut flips = SmallVec::new();
         let mut inside = false;
         for index in 0..count {
             if includes(index) != inside {
@@ -54,7 +56,7 @@ impl Numbers {
         if count == 0 {
             return Self::full();
         }
-        let mut shifted: Vec<u32> = Vec::with_capacity(self.flips.len() + 2);
+        let mut shifted = SmallVec::with_capacity(self.flips.len() + 2);
         if self.flips.first() == Some(&0) {
             shifted.push(0);
             shifted.extend(self.flips[1..].iter().map(|it| it + 1));
@@ -77,7 +79,7 @@ impl Numbers {
     /// The numbers of the runs that begin at `starts` and are in this set.
     pub(crate) fn spread(&self, starts: &[u32], count: usize) -> Self {
         let runs = starts.len();
-        let mut flips = Vec::new();
+        let mut flips = SmallVec::new();
         for (from, to) in self.runs(runs) {
             flips.push(starts[from]);
             if let Some(end) = starts.get(to) {
@@ -93,7 +95,7 @@ impl Numbers {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.flips == [0]
+        self.flips.as_slice() == [0]
     }
 
     /// The indices below `count` that it holds, smallest first.
@@ -119,28 +121,32 @@ impl VersionSet for Numbers {
     type V = Number;
 
     fn empty() -> Self {
-        Self { flips: Vec::new() }
+        Self {
+            flips: SmallVec::new(),
+        }
     }
 
     fn full() -> Self {
-        Self { flips: vec![0] }
+        Self {
+            flips: smallvec![0],
+        }
     }
 
     fn singleton(number: Number) -> Self {
         if number.is_last {
             Self {
-                flips: vec![number.index],
+                flips: smallvec![number.index],
             }
         } else {
             Self {
-                flips: vec![number.index, number.index + 1],
+                flips: smallvec![number.index, number.index + 1],
             }
         }
     }
 
     fn complement(&self) -> Self {
         let flips = match self.flips.split_first() {
-            Some((0, rest)) => rest.to_vec(),
+            Some((0, rest)) => SmallVec::from_slice(rest),
             _ => std::iter::once(0)
                 .chain(self.flips.iter().copied())
                 .collect(),
@@ -171,7 +177,7 @@ impl VersionSet for Numbers {
 
 impl Numbers {
     fn merge(&self, other: &Self, holds: impl Fn(bool, bool) -> bool) -> Self {
-        let mut flips = Vec::with_capacity(self.flips.len().max(other.flips.len()));
+        let mut flips = SmallVec::new();
         let mut inside = false;
         for (at, left, right) in sweep(&self.flips, &other.flips) {
             if holds(left, right) != inside {

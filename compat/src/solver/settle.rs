@@ -59,9 +59,9 @@ fn owners(universe: &Universe<'_>, picked: &Picked<'_>) -> BTreeMap<PackageName,
         of_package.dedup();
     }
     for (owner, (_, version)) in picked {
+        let text = format!("{owner} {}", version.version);
         for (name, _) in version.dependencies.iter().filter(|(_, it)| !it.optional) {
-            let of_package = owners.entry(name.clone()).or_default();
-            of_package.push(format!("{owner} {}", version.version));
+            owners.entry(name.clone()).or_default().push(text.clone());
         }
     }
     owners

@@ -6,12 +6,14 @@
 //! version has: its own, the matrix rows that apply, and the API bounds of extensions.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::rc::Rc;
 use std::sync::LazyLock;
 
 use provisioning_package::{Kind, PackageName, Selector, Target, Version, VersionReq};
 use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
+
+use pubgrub::Map;
 
 use super::numbers::Numbers;
 use crate::index::Index;
@@ -123,16 +125,25 @@ pub(crate) struct Universe<'a> {
 
 #[derive(Default)]
 struct Met<'a> {
-    ids: HashMap<PackageName, PackageId>,
+    ids: Map<PackageName, PackageId>,
     views: Vec<Rc<View<'a>>>,
     /// Packages that something may bound without bringing them.
     guarded: HashSet<PackageName>,
-    /// Packages that were expanded without a guard in this run.
-    unguarded: HashSet<PackageId>,
-    /// Whether one of those turned out to need a guard.
+    /// The same of those that were met, by their number.
+    guards: Vec<Guarding>,
+    /// Whether one turned out to need a guard after it was expanded without in this run.
     guarded_late: bool,
     /// Each distinct requirement on a package is evaluated once.
-    sets: HashMap<(PackageId, &'a VersionReq), Rc<Numbers>>,
+    sets: Map<(PackageId, &'a VersionReq), Rc<Numbers>>,
+}
+
+/// Whether a package has a guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Guarding {
+    Guarded,
+    Unguarded,
+    /// It has none, and it was expanded without in this run.
+    ExpandedUnguarded,
 }
 
 impl<'a> Universe<'a> {
@@ -217,27 +228,25 @@ impl<'a> Universe<'a> {
         let mut met = self.met.borrow_mut();
         let count = u32::try_from(met.views.len()).expect("fewer than 2^32 packages exist");
         let id = PackageId(count);
+        let guarding = if met.guarded.contains(name) {
+            Guarding::Guarded
+        } else {
+            Guarding::Unguarded
+        };
         met.ids.insert(name.clone(), id);
-        met.views.push(Rc::clone(&view));
-        drop(met);
-        for version in &view.usable {
-            for (optional, _) in version.dependencies.iter().filter(|(_, it)| it.optional) {
-                self.guard(optional);
-            }
-        }
+        met.views.push(view);
+        met.guards.push(guarding);
         id
     }
 
     /// Whether something may bound the package without bringing it. A no is remembered:
     /// if it turns into a yes, the run has to start again ([`Self::is_guarded_late`]).
     pub(crate) fn is_guarded(&self, id: PackageId) -> bool {
-        let view = self.view(id);
-        let mut met = self.met.borrow_mut();
-        let is_guarded = met.guarded.contains(&view.name);
-        if !is_guarded {
-            met.unguarded.insert(id);
+        let guarding = &mut self.met.borrow_mut().guards[id.0 as usize];
+        if *guarding == Guarding::Unguarded {
+            *guarding = Guarding::ExpandedUnguarded;
         }
-        is_guarded
+        *guarding == Guarding::Guarded
     }
 
     /// Whether a package was found to need a guard after it was expanded without one.
@@ -248,7 +257,11 @@ impl<'a> Universe<'a> {
     /// Forgets what was expanded, for another run.
     pub(crate) fn restart(&self) {
         let mut met = self.met.borrow_mut();
-        met.unguarded.clear();
+        for guarding in &mut met.guards {
+            if *guarding == Guarding::ExpandedUnguarded {
+                *guarding = Guarding::Unguarded;
+            }
+        }
         met.guarded_late = false;
     }
 
@@ -320,10 +333,14 @@ impl<'a> Universe<'a> {
         let mut demands = Vec::with_capacity(version.dependencies.len() + 2);
         for (name, dependency) in &version.dependencies {
             let target = self.id(name);
+            let set = self.set(target, &dependency.req);
+            if dependency.optional && set.len(self.count(target)) < self.count(target) {
+                self.guard(name);
+            }
             demands.push(Demand {
                 target,
                 brings: !dependency.optional,
-                set: self.set(target, &dependency.req),
+                set,
                 reason: Reason::Dependency(&dependency.req),
             });
         }
@@ -413,9 +430,12 @@ impl<'a> Universe<'a> {
 
     fn guard(&self, name: &PackageName) {
         let mut met = self.met.borrow_mut();
-        if met.guarded.insert(name.clone()) {
-            let expanded = met.ids.get(name);
-            met.guarded_late |= expanded.is_some_and(|id| met.unguarded.contains(id));
+        let is_new = met.guarded.insert(name.clone());
+        if let Some(id) = met.ids.get(name).copied().filter(|_| is_new) {
+            let before = &mut met.guards[id.0 as usize];
+            let is_late = *before == Guarding::ExpandedUnguarded;
+            *before = Guarding::Guarded;
+            met.guarded_late |= is_late;
         }
     }
 
