@@ -171,12 +171,11 @@ async fn fetch(
         })
         .collect();
     let cached = take_cached(context.settings.cache()?, &wanted).await?;
-    let paths = match cached {
-        Some(paths) => paths,
-        None => {
-            let reader = registry.reader(context).await?;
-            reader.fetch_archives(&wanted).await?
-        }
+    let paths = if let Some(paths) = cached {
+        paths
+    } else {
+        let reader = registry.reader(context).await?;
+        reader.fetch_archives(&wanted).await?
     };
     Ok(wanted.into_iter().map(|it| it.digest).zip(paths).collect())
 }

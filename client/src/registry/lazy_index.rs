@@ -45,6 +45,16 @@ pub(crate) struct LazyIndex<'r> {
     failure: RefCell<Option<Failure>>,
 }
 
+/// What is known here of a package.
+enum Known<'i> {
+    /// The registry was not asked yet.
+    NotAsked,
+    /// The registry does not have it.
+    Nothing,
+    /// What the registry says.
+    Entry(&'i IndexEntry),
+}
+
 impl<'r> LazyIndex<'r> {
     /// An index of which nothing was fetched yet.
     pub(super) fn new(reader: &'r mut RegistryReader) -> Self {
@@ -75,7 +85,7 @@ impl<'r> LazyIndex<'r> {
             self.fetch(&names.into_iter().collect::<Vec<_>>())?;
             let mut next = Vec::new();
             for (name, selector) in level {
-                let Some(entry) = self.known(&name).flatten() else {
+                let Known::Entry(entry) = self.known(&name) else {
                     continue;
                 };
                 let Some(version) = likely(entry, &selector, installed.get(&name), guess) else {
@@ -107,18 +117,20 @@ impl<'r> LazyIndex<'r> {
         self.failure.borrow_mut().take().map_or(Ok(()), Err)
     }
 
-    /// Whether the registry has `name`, as far as that was asked; `None` where it was not.
-    fn known(&self, name: &PackageName) -> Option<Option<&IndexEntry>> {
-        let place = *self.places.borrow().get(name)?;
+    fn known(&self, name: &PackageName) -> Known<'_> {
+        let place = match self.places.borrow().get(name) {
+            None => return Known::NotAsked,
+            Some(place) => *place,
+        };
         let entry = place.and_then(|it| self.entries[it].get());
-        Some(entry.map(|it| &**it))
+        entry.map_or(Known::Nothing, |it| Known::Entry(it))
     }
 
     /// Fetches those of `names` that were not asked for yet.
     fn fetch(&self, names: &[PackageName]) -> Outcome<()> {
         let absent: Vec<PackageName> = names
             .iter()
-            .filter(|it| self.known(it).is_none())
+            .filter(|it| matches!(self.known(it), Known::NotAsked))
             .cloned()
             .collect();
         if absent.is_empty() {
@@ -146,17 +158,20 @@ impl<'r> LazyIndex<'r> {
 
 impl Index for LazyIndex<'_> {
     fn entry(&self, name: &PackageName) -> Option<&IndexEntry> {
-        if let Some(known) = self.known(name) {
-            return known;
-        }
-        if self.has_failed() {
-            return None;
+        match self.known(name) {
+            Known::Entry(entry) => return Some(entry),
+            Known::Nothing => return None,
+            Known::NotAsked if self.has_failed() => return None,
+            Known::NotAsked => {}
         }
         if let Err(failure) = self.fetch(std::slice::from_ref(name)) {
             *self.failure.borrow_mut() = Some(failure);
             return None;
         }
-        self.known(name).flatten()
+        match self.known(name) {
+            Known::Entry(entry) => Some(entry),
+            Known::Nothing | Known::NotAsked => None,
+        }
     }
 
     fn names(&self) -> Vec<PackageName> {
