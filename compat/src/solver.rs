@@ -124,6 +124,10 @@ fn answer(
     is_unread: &dyn Fn(&PackageName) -> bool,
     deadlines: &Deadlines<'_>,
 ) -> Step {
+    // Whatever order the wishes came in, everything that follows sees one.
+    let mut sorted = request.clone();
+    sorted.wanted.sort_by_cached_key(universe::wanted_key);
+    let request = &sorted;
     let holding = match request.hold {
         Hold::Free => Holding::Free,
         Hold::Held | Hold::Preferred => Holding::Preferred,

@@ -625,7 +625,8 @@ fn is_exactly(named: &Version, version: &Version) -> bool {
         && (named.build.is_empty() || named.build == version.build)
 }
 
-fn wanted_key(wanted: &Wanted) -> (PackageName, bool, crate::Owner, String) {
+/// What orders wishes, whatever order they came in.
+pub(crate) fn wanted_key(wanted: &Wanted) -> (PackageName, bool, crate::Owner, String) {
     (
         wanted.name.clone(),
         wanted.optional,
