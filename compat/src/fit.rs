@@ -1,6 +1,8 @@
 //! Whether one fixed set of versions fits, and whether the matrix makes sense for a
 //! registry. Nothing is searched for here.
 
+mod rows;
+
 use std::collections::BTreeMap;
 
 use provisioning_package::{Kind, PackageName, Version, VersionReq};
@@ -74,6 +76,8 @@ pub fn lint(read: &VersionsToml, index: &dyn Index) -> Lint {
         lint_draft(&read.matrix, bundle.as_str(), draft, index, &mut lint);
     }
     for (name, version, row) in read.matrix.rows() {
+        let void = rows::void_bounds(&read.matrix, (name, version, row), index);
+        lint.warnings.extend(void);
         let exists = index
             .entry(name)
             .is_some_and(|it| it.version(version).is_some());

@@ -90,3 +90,31 @@ fn a_bundle_member_that_does_not_exist_is_named_with_its_line() {
     client.publish(&Sample::first_party("platform", "2.4.0"));
     client.ok(&["compat", "check"]);
 }
+
+#[test]
+fn a_bundle_that_cannot_be_solved_and_a_row_that_nothing_answers_are_found() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    client.publish(&Sample::first_party("core", "3.1.0"));
+    let needs = "[dependencies]\ncore = \"^3.2\"";
+    client.publish(&Sample::first_party("platform", "2.5.0").table(needs));
+    let rows = "[compatibility.core]\n\"3.1.0\" = { platform = \"^2.5\" }\n";
+    client.write("versions.toml", rows);
+    let checked = client.json(&["compat", "check", "--file", "versions.toml"]);
+    let warnings = checked["warnings"].to_string();
+    assert!(
+        warnings.contains("versions.toml:2:24: the row of core 3.1.0"),
+        "{warnings}"
+    );
+    let bundle = "[bundles.odd]\nname = \"O\"\nrelease-date = \"2025-10-15\"\ncore = \"3.1.0\"\n\
+                  platform = \"2.5.0\"\n";
+    client.write("versions.toml", &format!("{rows}{bundle}"));
+    let error = client.error(1, &["compat", "check"]);
+    assert!(
+        error["causes"][0]
+            .as_str()
+            .unwrap()
+            .starts_with("versions.toml:3:1: bundle `odd`"),
+        "{error}"
+    );
+}

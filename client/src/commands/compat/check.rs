@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use provisioning_compat::{Note, lint};
+use provisioning_compat::{BoundOn, MemoryIndex, Note, VersionsToml, lint};
 use provisioning_package::{PackageName, Target};
 use serde::Serialize;
 
@@ -89,7 +89,12 @@ async fn compare_with_registry(file: &MatrixFile, context: &Context) -> Outcome<
         let all = draft.members.iter().chain(&draft.optional);
         all.map(|(name, _)| name.clone())
     });
-    let mut names: Vec<PackageName> = rows.chain(members).collect();
+    let all_bounds = file.read.matrix.rows().flat_map(|it| &it.2.bounds);
+    let bounded = all_bounds.filter_map(|it| match &it.on {
+        BoundOn::Package(name) => Some(name.clone()),
+        BoundOn::ExtensionApi => None,
+    });
+    let mut names: Vec<PackageName> = rows.chain(bounded).chain(members).collect();
     names.sort();
     names.dedup();
     let index = registry.index(&names).await?;
@@ -98,12 +103,34 @@ async fn compare_with_registry(file: &MatrixFile, context: &Context) -> Outcome<
     for warning in &warnings {
         context.output.warning(warning);
     }
-    if lint.errors.is_empty() {
+    if !lint.errors.is_empty() {
+        return Err(Failure::new(
+            "matrix-mismatch",
+            "the registry does not have what the file names",
+        )
+        .with_causes(lint.errors.iter().map(Note::to_string)));
+    }
+    let unfit = unfit_bundles(&file.read, &index);
+    if unfit.is_empty() {
         return Ok(warnings);
     }
     Err(Failure::new(
         "matrix-mismatch",
-        "the registry does not have what the file names",
+        "a bundle of the file could not be published",
     )
-    .with_causes(lint.errors.iter().map(Note::to_string)))
+    .with_causes(unfit))
+}
+
+/// Why each draft could not be published, where it could not.
+fn unfit_bundles(read: &VersionsToml, index: &MemoryIndex) -> Vec<String> {
+    let drafts = read.bundles.iter();
+    drafts
+        .flat_map(|(name, draft)| {
+            let problems = provisioning_bundles::check(draft, name, &read.matrix, index);
+            problems.into_iter().map(move |problem| {
+                let line = draft.line;
+                format!("versions.toml:{line}:1: bundle `{name}`: {problem}")
+            })
+        })
+        .collect()
 }
