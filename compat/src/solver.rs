@@ -31,6 +31,9 @@ use universe::{Holding, PackageId, Universe};
 /// How many decisions a search may take at most; the hardest real indexes take thousands.
 pub(crate) const DECISIONS_MAX: u32 = 5_000_000;
 
+/// How many decisions each step of shortening a proof may take.
+const SHORTENING_DECISIONS_MAX: u32 = 2_000;
+
 /// What a search chose, as numbers.
 pub(crate) type Picks = BTreeMap<PackageId, usize>;
 
@@ -147,7 +150,10 @@ fn answer(
     let universe = Universe::new(request, matrix, index, holding).reading(is_unread);
     match search(&universe, DECISIONS_MAX, deadlines.search) {
         Ok(picks) => of_picks(&universe, &picks),
-        Err(failure) => {
+        Err(mut failure) => {
+            if let Failure::Impossible(proof) = &mut failure {
+                shorten(&universe, proof, deadlines.hints);
+            }
             let refusal = no_solution::explain(&universe, failure, deadlines.hints);
             let unread = universe.take_unread();
             if unread.is_empty() {
@@ -157,6 +163,28 @@ fn answer(
             }
         }
     }
+}
+
+/// Leaves no requirement in the proof that it holds without.
+fn shorten(universe: &Universe<'_>, proof: &mut Proof<'_>, cancelled: &dyn Fn() -> bool) {
+    if universe.is_joining_runs() {
+        // Runs stand for versions that differ in what the proof says of them.
+        return;
+    }
+    proof.shorten(&|facts| {
+        let keys = facts.iter().flat_map(|fact| {
+            let key = (fact.demand.target, fact.demand.reason.key());
+            let owners: Vec<_> = match fact.owner {
+                None => vec![None],
+                Some(id) => fact.versions.iter().map(|it| Some((id, *it))).collect(),
+            };
+            owners.into_iter().map(move |it| (it, key.0, key.1.clone()))
+        });
+        universe.count_only(Some(keys.collect()));
+        let found = search(universe, SHORTENING_DECISIONS_MAX, cancelled);
+        matches!(found, Err(Failure::Impossible(_)))
+    });
+    universe.count_only(None);
 }
 
 /// Runs `pubgrub`, again if a package turned out to need a guard late or the search to be

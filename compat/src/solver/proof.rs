@@ -11,7 +11,10 @@ use pubgrub::{DerivationTree, External, VersionSet as _};
 
 use super::numbers::Numbers;
 use super::provider::Node;
-use super::universe::{Demand, PackageId, Universe};
+use super::universe::{Demand, PackageId, Reason, Universe};
+
+/// A proof of more requirements than this is not shortened: that takes a search for each.
+const SHORTENED_FACTS_MAX: usize = 48;
 
 /// The requirements that cannot hold together, in the order in which a reader follows
 /// them: from the request to what it brings.
@@ -51,13 +54,56 @@ pub(crate) fn flatten<'a>(universe: &Universe<'a>, tree: Tree) -> Proof<'a> {
     for leaf in of_request {
         collect(universe, &BTreeMap::new(), &leaf, &mut facts);
     }
-    let asked = asked(&facts);
+    let asked = asked(facts.values());
     for leaf in of_packages {
         collect(universe, &asked, &leaf, &mut facts);
     }
     Proof {
         facts: in_reading_order(facts),
         asked,
+    }
+}
+
+impl Proof<'_> {
+    /// Takes out what the rest excludes everything without. `pubgrub` blames all that it met
+    /// on its way to the contradiction, now and then more than was needed.
+    ///
+    /// `is_excluded` says whether there is still no solution when only the given
+    /// requirements count.
+    pub(crate) fn shorten(&mut self, is_excluded: &dyn Fn(&[Fact<'_>]) -> bool) {
+        if self.facts.len() > SHORTENED_FACTS_MAX || !is_excluded(&self.facts) {
+            return;
+        }
+        let mut place = self.facts.len();
+        while place > 0 {
+            place = (place - 1).min(self.facts.len().saturating_sub(1));
+            let rest = self.without(place);
+            if is_excluded(&rest) {
+                self.facts = rest;
+            }
+        }
+        let of_request = self.facts.iter().filter(|it| it.owner.is_none());
+        self.asked = asked(of_request);
+    }
+}
+
+impl<'a> Proof<'a> {
+    /// The other requirements. The bounds of one row on one package are one requirement.
+    pub(crate) fn without(&self, place: usize) -> Vec<Fact<'a>> {
+        let gone = &self.facts[place];
+        let is_row = |it: &Fact<'_>| matches!(it.demand.reason, Reason::Row(_));
+        let is_gone = |at: usize, it: &Fact<'_>| {
+            let is_same_row = is_row(it)
+                && is_row(gone)
+                && (it.owner, it.demand.target) == (gone.owner, gone.demand.target)
+                && it.versions == gone.versions;
+            at == place || is_same_row
+        };
+        let facts = self.facts.iter().enumerate();
+        facts
+            .filter(|(at, it)| !is_gone(*at, it))
+            .map(|(_, it)| it.clone())
+            .collect()
     }
 }
 
@@ -87,9 +133,11 @@ fn leaves(tree: Tree) -> Vec<Leaf> {
 }
 
 /// What the part of the request that is in the proof allows of each package.
-fn asked(of_request: &Facts<'_>) -> BTreeMap<PackageId, Numbers> {
+fn asked<'f, 'a: 'f>(
+    of_request: impl Iterator<Item = &'f Fact<'a>>,
+) -> BTreeMap<PackageId, Numbers> {
     let mut asked: BTreeMap<PackageId, Numbers> = BTreeMap::new();
-    for fact in of_request.values() {
+    for fact in of_request {
         let demand = &fact.demand;
         let entry = asked.entry(demand.target).or_insert_with(Numbers::full);
         *entry = entry.intersection(&demand.set);

@@ -368,6 +368,30 @@ fn the_requirements_that_a_refusal_names_exclude_every_choice() {
     }
 }
 
+#[test]
+fn a_refusal_names_no_requirement_that_it_holds_without() {
+    for seed in 0..graphs() / 4 {
+        let mut dice = Dice(seed);
+        let (index, matrix, request) = (dice.index(), dice.matrix(), dice.request());
+        let universe = Universe::new(&request, &matrix, &index, Holding::Free);
+        let found = search(&universe, DECISIONS_MAX, &|| false);
+        let Err(Failure::Impossible(mut proof)) = found else {
+            continue;
+        };
+        super::shorten(&universe, &mut proof, &|| false);
+        let choices = choices(&index, &request);
+        let escape = choices.iter().find(|it| holds(&universe, &proof, it));
+        assert!(escape.is_none(), "seed {seed}: {escape:?}\n{proof:#?}");
+        for place in 0..proof.facts.len() {
+            let mut less = proof.clone();
+            less.facts = proof.without(place);
+            let fact = &proof.facts[place];
+            let escape = choices.iter().any(|it| holds(&universe, &less, it));
+            assert!(escape, "seed {seed} holds without {fact:#?}");
+        }
+    }
+}
+
 /// Whether a choice meets every requirement of the proof.
 fn holds(
     universe: &Universe<'_>,

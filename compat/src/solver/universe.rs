@@ -118,6 +118,8 @@ pub(crate) struct Universe<'a> {
     is_unread: &'a dyn Fn(&PackageName) -> bool,
     /// Those of them that an answer depends on.
     to_read: RefCell<BTreeSet<PackageName>>,
+    /// The only requirements that count, where not all do: who requires what, by key.
+    only: RefCell<Option<Only>>,
     /// Whether neighbouring versions with the same needs are decided on as one.
     joins_runs: Cell<bool>,
     met: RefCell<Met<'a>>,
@@ -136,6 +138,9 @@ struct Met<'a> {
     /// Each distinct requirement on a package is evaluated once.
     sets: Map<(PackageId, &'a VersionReq), Rc<Numbers>>,
 }
+
+/// Requirements: the owner with its version, and the demand's key.
+pub(crate) type Only = HashSet<(Option<(PackageId, usize)>, PackageId, (u8, usize, String))>;
 
 /// Whether a package has a guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,6 +175,7 @@ impl<'a> Universe<'a> {
             holding,
             is_unread: &|_| false,
             to_read: RefCell::default(),
+            only: RefCell::default(),
             joins_runs: Cell::new(false),
             met: RefCell::default(),
         };
@@ -320,7 +326,19 @@ impl<'a> Universe<'a> {
             };
             demands.push(self.demand_of_selector(&pin, Reason::Pin));
         }
+        self.keep_what_counts(None, &mut demands);
         demands
+    }
+
+    /// From now on only these requirements count; all of them again for `None`.
+    pub(crate) fn count_only(&self, only: Option<Only>) {
+        *self.only.borrow_mut() = only;
+    }
+
+    fn keep_what_counts(&self, owner: Option<(PackageId, usize)>, demands: &mut Vec<Demand<'a>>) {
+        if let Some(only) = &*self.only.borrow() {
+            demands.retain(|it| only.contains(&(owner, it.target, it.reason.key())));
+        }
     }
 
     /// What number `index` of a package demands.
@@ -359,6 +377,7 @@ impl<'a> Universe<'a> {
         if let (Kind::Extension, Some(api)) = (view.name.kind(), &version.api) {
             demands.extend(self.api_owners.iter().map(|it| self.api_demand(it, api)));
         }
+        self.keep_what_counts(Some((id, index)), &mut demands);
         demands
     }
 
