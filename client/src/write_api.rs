@@ -76,7 +76,9 @@ impl WriteClient {
             None if discovery.auth_required => context.token(&location)?,
             other => other,
         };
-        let api = discovery.api.ok_or_else(|| {
+        // A folder cannot be written to, whatever its discovery document was copied from.
+        let api = discovery.api.filter(|_| location.folder().is_none());
+        let api = api.ok_or_else(|| {
             Failure::new(
                 "read-only-registry",
                 format!("`{location}` can only be read: it is a copy without a write side"),

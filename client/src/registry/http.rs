@@ -182,6 +182,9 @@ impl Server {
         match response.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Some(response)),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+            // A bucket that may be read but not listed says so of what it does not have, and
+            // the newest root is found by asking for the one after it.
+            StatusCode::FORBIDDEN if path.ends_with(".root.json") => Ok(None),
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
                 Err(TransportError::Refused {
                     reason: format!("the server answered {status}"),
@@ -202,5 +205,39 @@ fn first_byte(response: &Response) -> Option<u64> {
 fn unreachable(problem: impl Into<Box<dyn Error + Send + Sync>>) -> TransportError {
     TransportError::Unreachable {
         source: problem.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::env::tests::bare;
+
+    /// A bucket that may be read but not listed, and that holds nothing.
+    async fn closed_bucket() -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let answer =
+                    "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        let location = RegistryLocation::parse(&address, &bare(&[])).unwrap();
+        Server::new(&location).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_bucket_that_hides_what_it_lacks_has_no_newer_root() {
+        let server = closed_bucket().await;
+        let root = server.fetch("metadata/2.root.json", 100).await.unwrap();
+        assert_eq!(root, None);
+        let other = server.fetch("metadata/timestamp.json", 100).await;
+        assert!(matches!(other, Err(TransportError::Refused { .. })));
     }
 }
