@@ -5,12 +5,13 @@
 //! with the reason. [`Universe::demands`] is the one place that knows which requirements a
 //! version has: its own, the matrix rows that apply, and the API bounds of extensions.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::rc::Rc;
-use std::sync::LazyLock;
+mod view;
 
-use provisioning_package::{Kind, PackageName, Selector, Target, Version, VersionReq};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeSet, HashSet};
+use std::rc::Rc;
+
+use provisioning_package::{Kind, PackageName, Selector, Version, VersionReq};
 use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
 
 use pubgrub::Map;
@@ -20,6 +21,7 @@ use crate::index::Index;
 use crate::matrix::{BoundOn, Matrix};
 use crate::request::{Request, Wanted};
 use crate::requirement::{PreReleases, exact_version, meets};
+pub(crate) use view::{Unusable, View};
 
 /// A package that the search has met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,35 +36,6 @@ pub(crate) enum Holding {
     Preferred,
     /// They do not count.
     Free,
-}
-
-/// One package: what may be chosen, and what may not and why.
-pub(crate) struct View<'a> {
-    pub(crate) name: PackageName,
-    pub(crate) entry: Option<&'a IndexEntry>,
-    /// Oldest first; a version's place is its number.
-    pub(crate) usable: Vec<&'a IndexVersion>,
-    pub(crate) unusable: Vec<(&'a IndexVersion, Unusable)>,
-    /// The newest version that could be chosen if nothing were installed.
-    pub(crate) latest: Option<&'a Version>,
-    /// The installed version's place, where it is to be preferred.
-    pub(crate) preferred: Option<usize>,
-    /// Whether nobody asked the registry about it yet: then it stands in for anything.
-    pub(crate) is_unread: bool,
-    /// Where each run of neighbouring versions with the same needs begins.
-    runs: OnceCell<Rc<[u32]>>,
-}
-
-/// Why a version cannot be chosen, whatever else is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Unusable {
-    Quarantined,
-    Yanked,
-    OtherTarget,
-    TooYoung,
-    Unlisted,
-    /// Not a fault of the version: another one is installed and held.
-    NotInstalled,
 }
 
 /// Something that a choice demands of a package.
@@ -603,38 +576,6 @@ impl<'a> Universe<'a> {
         self.request
             .min_age
             .is_some_and(|least| self.request.now.duration_since(version.published_at) < least)
-    }
-}
-
-impl View<'_> {
-    /// A package that may have any versions: one stands in for them, which meets
-    /// everything and needs nothing.
-    fn unread(name: &PackageName) -> Self {
-        static STAND_IN: LazyLock<IndexVersion> = LazyLock::new(|| IndexVersion {
-            version: Version::new(0, 0, 0),
-            published_at: jiff::Timestamp::UNIX_EPOCH,
-            api: None,
-            dependencies: BTreeMap::new(),
-            yanked: None,
-            archives: Vec::new(),
-        });
-        Self {
-            name: name.clone(),
-            entry: None,
-            usable: vec![&STAND_IN],
-            unusable: Vec::new(),
-            latest: None,
-            preferred: None,
-            is_unread: true,
-            runs: OnceCell::new(),
-        }
-    }
-
-    /// The targets that a version has archives for.
-    pub(crate) fn targets_of(version: &IndexVersion) -> Vec<Target> {
-        let mut targets: Vec<Target> = version.archives.iter().map(|it| it.target).collect();
-        targets.sort_unstable();
-        targets
     }
 }
 
