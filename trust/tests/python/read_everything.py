@@ -5,7 +5,7 @@
 
 Refreshes, loads every delegated role (all bins too), asks for every target by its path as a
 client would, downloads it and lets python-tuf verify it. Prints one line of JSON and exits 0,
-or says what failed and exits 1. Needs PyPI's `tuf` (7.0.1 was tried).
+or says what failed and exits 1. Needs the Python package `tuf` (7.0.1 was tried).
 """
 
 import argparse
