@@ -34,7 +34,9 @@ pub use lockfile::{
     Disagreement, InvalidLockfile, LOCK_SCHEMA, LockedPackage, LockedRegistry, Lockfile,
 };
 pub use matrix::{Bound, BoundOn, Matrix, Row};
-pub use no_solution::{Cause, CauseKind, NoSolution, NoSolutionKind};
+pub use no_solution::{
+    Cause, CauseKind, Derivation, Excluded, NoSolution, NoSolutionKind, ProofNode, ProofStep,
+};
 pub use questions::Versions;
 pub use questions::compare::{Change, WhatIf, changes, what_if};
 pub use questions::fitting::{FitFor, Fitting, fittings, newest_fitting};

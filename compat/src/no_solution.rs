@@ -5,6 +5,7 @@
 //! reader can follow; hints are commands to try.
 
 mod availability;
+mod derivation;
 mod hints;
 mod sentences;
 
@@ -15,8 +16,9 @@ use provisioning_registry_api::bundle::BundleDocument;
 use serde::Serialize;
 
 use crate::request::Request;
-use crate::solver::Failure;
+use crate::solver::proof::Proof;
 use crate::solver::universe::Universe;
+pub use derivation::{Derivation, Excluded, ProofNode, ProofStep};
 
 pub(crate) use sentences::{owner_phrase, selector_text, wanted_sentence};
 
@@ -27,7 +29,11 @@ pub struct NoSolution {
     pub kind: NoSolutionKind,
     /// The refusal in one line.
     pub summary: String,
-    /// Everything that takes part, in reading order.
+    /// Why, as a tree and as lines.
+    #[serde(flatten)]
+    pub derivation: Box<Derivation>,
+    /// Everything that takes part, in reading order: the tree's ends.
+    #[serde(skip)]
     pub causes: Vec<Cause>,
     /// Bundles that would do, if any were given and would.
     pub bundles: Vec<BundleName>,
@@ -54,6 +60,9 @@ pub enum NoSolutionKind {
 pub struct Cause {
     /// What sort of cause it is.
     pub kind: CauseKind,
+    /// Who requires it: `you`, `you-earlier`, `bundle NAME`, `pin`, `lock`, the place of a row
+    /// of the matrix, or a package with its versions; `registry` for a fact.
+    pub owner: String,
     /// The package that requires, or that the fact is about; `None` where it is the
     /// request that requires.
     pub package: Option<PackageName>,
@@ -105,34 +114,32 @@ pub enum CauseKind {
     Unlisted,
     /// A version would do but is a pre-release that nothing names.
     PreRelease,
+    /// No cause but what follows from others.
+    Step,
 }
 
 /// Says why a search failed.
-pub(crate) fn explain(
-    universe: &Universe<'_>,
-    failure: Failure<'_>,
+pub(crate) fn explain<'a>(
+    universe: &Universe<'a>,
+    proof: &Proof<'a>,
     cancelled: &dyn Fn() -> bool,
 ) -> NoSolution {
-    let proof = match failure {
-        Failure::Impossible(proof) => proof,
-        Failure::Cancelled => return gave_up(),
-    };
-    let mut causes = sentences::of_proof(universe, &proof);
-    causes.extend(availability::of_proof(universe, &proof));
+    let (causes, derivation) = derivation::of_proof(universe, proof);
     let kind = kind_of(&causes);
     NoSolution {
         kind,
         summary: summary(universe.request, kind, &causes),
-        hints: hints::for_proof(universe, &proof, &causes, cancelled),
+        hints: hints::for_proof(universe, proof, &causes, cancelled),
+        derivation: Box::new(derivation),
         causes,
         bundles: Vec::new(),
     }
 }
 
 impl NoSolution {
-    /// The causes as sentences.
+    /// The derivation as sentences.
     pub fn causes(&self) -> Vec<String> {
-        self.causes.iter().map(|it| it.text.clone()).collect()
+        self.derivation.lines.clone()
     }
 
     /// What to try.
@@ -163,8 +170,8 @@ impl NoSolution {
 impl fmt::Display for NoSolution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.summary)?;
-        for cause in &self.causes {
-            writeln!(f, "  - {}", cause.text)?;
+        for line in &self.derivation.lines {
+            writeln!(f, "  - {line}")?;
         }
         for hint in &self.hints {
             writeln!(f, "help: {hint}")?;
@@ -175,10 +182,12 @@ impl fmt::Display for NoSolution {
 
 impl std::error::Error for NoSolution {}
 
-fn gave_up() -> NoSolution {
+/// The search ended before there was an answer.
+pub(crate) fn gave_up() -> NoSolution {
     NoSolution {
         kind: NoSolutionKind::GaveUp,
         summary: "the search for versions that fit took too long and was given up".to_owned(),
+        derivation: Box::default(),
         causes: Vec::new(),
         bundles: Vec::new(),
         hints: vec![
@@ -215,7 +224,7 @@ fn summary(request: &Request, kind: NoSolutionKind, causes: &[Cause]) -> String 
     let asked = if asked.is_empty() {
         "what is requested".to_owned()
     } else {
-        asked.join(" and ")
+        derivation::joined(&asked)
     };
     match kind {
         NoSolutionKind::Missing => {
@@ -229,7 +238,7 @@ fn summary(request: &Request, kind: NoSolutionKind, causes: &[Cause]) -> String 
             } else {
                 "packages"
             };
-            let missing = missing.join(" and ");
+            let missing = derivation::joined(&missing);
             format!("no solution for {asked}: this registry has no {what} {missing}")
         }
         NoSolutionKind::Unavailable => {
@@ -238,6 +247,9 @@ fn summary(request: &Request, kind: NoSolutionKind, causes: &[Cause]) -> String 
         NoSolutionKind::Conflict | NoSolutionKind::GaveUp => {
             let unmet = causes.iter().find(|it| it.kind == CauseKind::NoVersion);
             match unmet.and_then(|it| it.on.as_ref().zip(it.requirement.as_ref())) {
+                Some((name, req)) if req == "*" => {
+                    format!("no solution for {asked}: this registry has no version of {name}")
+                }
                 Some((name, req)) => {
                     format!("no solution for {asked}: no version of {name} meets `{req}`")
                 }

@@ -24,7 +24,7 @@ use crate::no_solution::{self, NoSolution};
 use crate::request::{Hold, Request};
 use crate::solution::Solution;
 use numbers::Number;
-use proof::Proof;
+use proof::{Fact, Proof};
 use provider::{Node, Provider, Stop};
 use universe::{Holding, PackageId, Universe};
 
@@ -150,11 +150,15 @@ fn answer(
     let universe = Universe::new(request, matrix, index, holding).reading(is_unread);
     match search(&universe, DECISIONS_MAX, deadlines.search) {
         Ok(picks) => of_picks(&universe, &picks),
-        Err(mut failure) => {
-            if let Failure::Impossible(proof) = &mut failure {
-                shorten(&universe, proof, deadlines.hints);
-            }
-            let refusal = no_solution::explain(&universe, failure, deadlines.hints);
+        Err(Failure::Cancelled) => Step::Done(Box::new(Err(no_solution::gave_up()))),
+        Err(Failure::Impossible(proof)) => {
+            // Shortened in a universe of its own: there, every version is decided on by itself.
+            let lean = Universe::new(request, matrix, index, holding).reading(is_unread);
+            let (universe, proof) = match shortened(&universe, &proof, &lean, deadlines.hints) {
+                Some(shorter) => (&lean, shorter),
+                None => (&universe, proof),
+            };
+            let refusal = no_solution::explain(universe, &proof, deadlines.hints);
             let unread = universe.take_unread();
             if unread.is_empty() {
                 Step::Done(Box::new(Err(refusal)))
@@ -165,13 +169,24 @@ fn answer(
     }
 }
 
-/// Leaves no requirement in the proof that it holds without.
-fn shorten(universe: &Universe<'_>, proof: &mut Proof<'_>, cancelled: &dyn Fn() -> bool) {
-    if universe.is_joining_runs() {
-        // Runs stand for versions that differ in what the proof says of them.
-        return;
+/// The proof without requirements that it holds without, found in `lean`; `None` where it is
+/// too long or too hard for that.
+fn shortened<'a>(
+    universe: &Universe<'a>,
+    proof: &Proof<'a>,
+    lean: &Universe<'a>,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<Proof<'a>> {
+    let translated = |id: PackageId| lean.id(&universe.view(id).name);
+    let mut shorter = Proof {
+        facts: proof.facts.clone(),
+        ..Proof::default()
+    };
+    for fact in &mut shorter.facts {
+        fact.owner = fact.owner.map(translated);
+        fact.demand.target = translated(fact.demand.target);
     }
-    proof.shorten(&|facts| {
+    let only = |facts: &[Fact<'_>]| {
         let keys = facts.iter().flat_map(|fact| {
             let key = (fact.demand.target, fact.demand.reason.key());
             let owners: Vec<_> = match fact.owner {
@@ -180,11 +195,19 @@ fn shorten(universe: &Universe<'_>, proof: &mut Proof<'_>, cancelled: &dyn Fn() 
             };
             owners.into_iter().map(move |it| (it, key.0, key.1.clone()))
         });
-        universe.count_only(Some(keys.collect()));
-        let found = search(universe, SHORTENING_DECISIONS_MAX, cancelled);
-        matches!(found, Err(Failure::Impossible(_)))
+        lean.count_only(Some(keys.collect()));
+        search(lean, SHORTENING_DECISIONS_MAX, cancelled)
+    };
+    let could = shorter.shorten(&|facts| {
+        // Runs stand for versions that differ in what the proof says of them.
+        matches!(only(facts), Err(Failure::Impossible(_))) && !lean.is_joining_runs()
     });
-    universe.count_only(None);
+    let last = could.then(|| only(&shorter.facts));
+    lean.count_only(None);
+    match last {
+        Some(Err(Failure::Impossible(proof))) if !lean.is_joining_runs() => Some(proof),
+        Some(_) | None => None,
+    }
 }
 
 /// Runs `pubgrub`, again if a package turned out to need a guard late or the search to be

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use provisioning_package::{Selector, Target, Version};
 use provisioning_registry_api::index::IndexVersion;
 
+use super::derivation::joined;
 use super::sentences::selector_text;
 use super::{Cause, CauseKind};
 use crate::index::nearest_names;
@@ -16,8 +17,16 @@ use crate::solver::universe::{PackageId, Reason, Universe, Unusable, View};
 /// How many versions are listed by name before the rest is counted.
 const VERSIONS_LISTED_MAX: usize = 6;
 
+/// What is to be said about one package.
+pub(super) struct OfPackage {
+    pub(super) id: PackageId,
+    /// Whether it explains single requirements rather than all of them together.
+    pub(super) is_alone: bool,
+    pub(super) causes: Vec<Cause>,
+}
+
 /// What is to be said about each package that something in the proof requires.
-pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof<'_>) -> Vec<Cause> {
+pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof<'_>) -> Vec<OfPackage> {
     let mut packages: Vec<PackageId> = Vec::new();
     let mut facts: BTreeMap<PackageId, Vec<&Fact<'_>>> = BTreeMap::new();
     for fact in &proof.facts {
@@ -29,7 +38,11 @@ pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof<'_>) -> Vec<Cause>
     }
     packages
         .into_iter()
-        .flat_map(|id| of_package(universe, &universe.view(id), &facts[&id]))
+        .map(|id| OfPackage {
+            id,
+            is_alone: facts[&id].iter().any(|it| it.demand.set.is_empty()),
+            causes: of_package(universe, &universe.view(id), &facts[&id]),
+        })
         .collect()
 }
 
@@ -78,18 +91,16 @@ fn missing(universe: &Universe<'_>, view: &View<'_>) -> Cause {
 
 fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact<'_>) -> Cause {
     let requirement = requirement_text(universe, view, fact);
-    let has = if view.usable.is_empty() && view.unusable.is_empty() {
-        "no version at all".to_owned()
+    let name = &view.name;
+    let text = if view.usable.is_empty() && view.unusable.is_empty() {
+        format!("this registry has no version of {name}")
     } else {
         let mut all: Vec<&IndexVersion> = view.usable.clone();
         all.extend(view.unusable.iter().map(|(it, _)| *it));
         all.sort_by(|left, right| left.version.cmp(&right.version));
-        listed(&all)
+        let has = listed(&all);
+        format!("no version of {name} meets `{requirement}`: this registry has {has}")
     };
-    let text = format!(
-        "no version of {} meets `{requirement}`: this registry has {has}",
-        view.name
-    );
     Cause {
         on: Some(view.name.clone()),
         requirement: Some(requirement),
@@ -110,10 +121,7 @@ fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Ve
                 Unusable::Quarantined => (CauseKind::Quarantined, quarantine_text(view)),
                 Unusable::Yanked => (CauseKind::Yanked, yank_text(version)),
                 Unusable::OtherTarget => (CauseKind::OtherTarget, target_text(universe, version)),
-                Unusable::TooYoung => (
-                    CauseKind::TooYoung,
-                    "younger than the least age that was asked for".to_owned(),
-                ),
+                Unusable::TooYoung => (CauseKind::TooYoung, age_text(universe)),
                 Unusable::Unlisted => (
                     CauseKind::Unlisted,
                     "unlisted: the matrix has no row for it, and `--strict` was given".to_owned(),
@@ -164,9 +172,17 @@ fn quarantine_text(view: &View<'_>) -> String {
     )
 }
 
+fn age_text(universe: &Universe<'_>) -> String {
+    universe.request.min_age.map_or_else(
+        || "too young".to_owned(),
+        |it| format!("younger than the least age that was asked for, {it:#}"),
+    )
+}
+
 fn yank_text(version: &IndexVersion) -> String {
     let yanked = version.yanked.as_ref();
     let reason = yanked.and_then(|it| it.reason.as_deref());
+    let reason = reason.filter(|it| !it.trim().is_empty());
     reason.map_or_else(|| "yanked".to_owned(), |it| format!("yanked: {it}"))
 }
 
@@ -175,15 +191,16 @@ fn target_text(universe: &Universe<'_>, version: &IndexVersion) -> String {
         .into_iter()
         .map(Target::as_str)
         .collect();
-    let has = if targets.is_empty() {
-        "none at all".to_owned()
+    let target = universe.request.target;
+    if targets.is_empty() {
+        return "without any archive".to_owned();
+    }
+    let has = targets.join(", ");
+    if target == Target::Any {
+        format!("without an archive that runs everywhere (it has {has})")
     } else {
-        targets.join(", ")
-    };
-    format!(
-        "without an archive for {} (it has {has})",
-        universe.request.target
-    )
+        format!("without an archive for {target} (it has {has})")
+    }
 }
 
 /// Whether a version meets what `fact` requires, were it usable.
@@ -235,16 +252,13 @@ fn listed(versions: &[&IndexVersion]) -> String {
     if skipped > 0 {
         parts.insert(0, format!("{skipped} older ones"));
     }
-    match parts.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => String::new(),
-    }
+    joined(&parts)
 }
 
 fn cause(kind: CauseKind, view: &View<'_>, versions: Option<String>, text: String) -> Cause {
     Cause {
         kind,
+        owner: "registry".to_owned(),
         package: Some(view.name.clone()),
         versions,
         on: None,

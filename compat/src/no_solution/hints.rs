@@ -29,7 +29,10 @@ pub(super) fn for_proof(
 ) -> Vec<String> {
     let mut hints = Vec::new();
     for cause in causes {
-        hints.extend(for_cause(universe, cause));
+        if cancelled() {
+            break;
+        }
+        hints.extend(for_cause(universe, cause, cancelled));
     }
     let blamed = proof.facts.iter().filter(|it| it.owner.is_none());
     for fact in blamed.take(RELAXATIONS_MAX) {
@@ -47,9 +50,11 @@ pub(super) fn for_proof(
         hints.extend(hint);
     }
     if hints.is_empty() {
-        hints.push(
-            "`provisioning info NAME` shows a package's versions and what each needs".to_owned(),
-        );
+        let name = proof.facts.first().map(|it| it.demand.target);
+        hints.extend(name.map(|it| {
+            let name = &universe.view(it).name;
+            format!("`provisioning info {name}` shows the versions of {name} and what each needs")
+        }));
     }
     let mut unique: Vec<String> = Vec::new();
     for hint in hints {
@@ -96,33 +101,52 @@ fn members_asked(sequence: &BundleSequence, asked: &[&Wanted]) -> Option<String>
     (!found.is_empty()).then(|| found.join(" and "))
 }
 
-fn for_cause(universe: &Universe<'_>, cause: &Cause) -> Option<String> {
+/// What helps where the registry has what would do. Commands are tried before they are said.
+fn for_cause(
+    universe: &Universe<'_>,
+    cause: &Cause,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<String> {
     let name = cause.package.as_ref()?;
+    let fits = |change: &dyn Fn(&mut Request)| {
+        let mut request = universe.request.clone();
+        change(&mut request);
+        versions_of(universe, &request, cancelled).is_some()
+    };
+    let specs = || specs_of_user(universe.request).join(" ");
     match cause.kind {
-        CauseKind::MissingPackage => {
-            let near = nearest_names(name.as_str(), &universe.index.names());
-            let was_asked = universe.request.wanted.iter().any(|it| it.name == *name);
-            Some(match near.first() {
-                Some(near) if was_asked => {
-                    format!("did you mean `{near}`? Try `provisioning install {near}`")
-                }
-                _ => format!("`provisioning search {name}` looks for packages by word"),
-            })
-        }
+        CauseKind::MissingPackage => Some(for_missing(universe, name)),
         CauseKind::Yanked => {
-            let version = cause.versions.as_ref()?.rsplit(' ').next()?.to_owned();
+            let version = cause.versions.as_ref()?.rsplit(' ').next()?;
+            let exact = Selector::parse(version).ok()?;
+            let with = with_spec(universe.request, name, exact, version);
+            versions_of(universe, &with, cancelled)?;
             Some(format!(
-                "a yanked version installs only where it is named exactly: `provisioning install \
-                 {name}@{version}`"
+                "a yanked version installs only where it is named exactly: `provisioning install {}`",
+                specs_of_user(&with).join(" ")
             ))
         }
-        CauseKind::TooYoung => Some("`--min-age 0s` takes versions of any age".to_owned()),
-        CauseKind::Unlisted => {
-            Some("without `--strict` an unlisted version is taken with a warning".to_owned())
-        }
-        CauseKind::PreRelease => Some("`--pre` takes pre-releases".to_owned()),
+        CauseKind::TooYoung => fits(&|it| it.min_age = None).then(|| {
+            format!(
+                "versions of any age would fit: `provisioning --min-age 0s install {}`",
+                specs()
+            )
+        }),
+        CauseKind::Unlisted => fits(&|it| it.strict = false).then(|| {
+            "without `--strict` it would fit: an unlisted version is taken with a warning"
+                .to_owned()
+        }),
+        CauseKind::PreRelease => fits(&|it| it.pre = true).then(|| {
+            format!(
+                "pre-releases would fit: `provisioning install --pre {}`",
+                specs()
+            )
+        }),
         CauseKind::OtherTarget => Some(format!(
             "`provisioning info {name}` shows which version has archives for which target"
+        )),
+        CauseKind::Quarantined => Some(format!(
+            "nothing of {name} installs while it is held: ask whoever runs the registry"
         )),
         CauseKind::Asked
         | CauseKind::AskedEarlier
@@ -133,46 +157,114 @@ fn for_cause(universe: &Universe<'_>, cause: &Cause) -> Option<String> {
         | CauseKind::OptionalRequirement
         | CauseKind::Row
         | CauseKind::ExtensionApi
-        | CauseKind::NoVersion
-        | CauseKind::Quarantined => None,
+        | CauseKind::Step
+        | CauseKind::NoVersion => None,
     }
 }
 
-/// Solves again with one wanted thing at any version.
+fn for_missing(universe: &Universe<'_>, name: &PackageName) -> String {
+    let near = nearest_names(name.as_str(), &universe.index.names());
+    let was_asked = universe.request.wanted.iter().any(|it| it.name == *name);
+    match near.first() {
+        Some(near) if was_asked => {
+            format!("did you mean `{near}`? Try `provisioning install {near}`")
+        }
+        _ => format!("`provisioning search {name}` looks for packages by word"),
+    }
+}
+
+/// The request with `name` at `selector`, in place of what was typed for it.
+fn with_spec(request: &Request, name: &PackageName, selector: Selector, text: &str) -> Request {
+    let mut request = request.clone();
+    request.wanted.retain(|it| {
+        it.name != *name || !matches!(it.owner, Owner::You { .. } | Owner::Earlier { .. })
+    });
+    let spec = format!("{name}@{text}");
+    let wanted = Wanted::by_you(name.clone(), selector, spec);
+    request.wanted.push(wanted);
+    request
+}
+
+/// Solves again with one wanted thing at another version, or without it.
 fn without_wanted(
     universe: &Universe<'_>,
     place: usize,
     cancelled: &dyn Fn() -> bool,
 ) -> Option<String> {
     let wanted = &universe.request.wanted[place];
-    let mut request = universe.request.clone();
+    let name = &wanted.name;
     match &wanted.owner {
         // Relaxing one member would no longer be that bundle.
         Owner::Bundle { name, .. } => return without_bundle(universe, name, cancelled),
-        Owner::You { .. } | Owner::Earlier { .. } | Owner::Pin | Owner::Lock => {
-            if wanted.selector == Selector::Any {
-                return None;
-            }
-            request.wanted[place].selector = Selector::Any;
+        Owner::Lock => {
+            let mut request = universe.request.clone();
+            request.wanted.retain(|it| it.owner != Owner::Lock);
+            request.installed.clear();
+            request.wanted.push(Wanted {
+                selector: Selector::Any,
+                ..wanted.clone()
+            });
+            versions_of(universe, &request, cancelled)?;
+            return Some("`provisioning lock` chooses versions again".to_owned());
         }
+        Owner::You { .. } | Owner::Earlier { .. } | Owner::Pin => {}
     }
-    let solved = versions_of(universe, &request, cancelled)?;
-    let version = solved.get(&wanted.name)?;
-    let instead = format!("{}@{version}", wanted.name);
-    let mut specs = specs_of_user(universe.request);
-    if let Owner::You { spec } = &wanted.owner {
-        specs.retain(|it| it != spec);
-    }
-    specs.push(instead.clone());
+    let Some(version) = version_that_fits(universe, place, cancelled) else {
+        return without_spec(universe, place, cancelled);
+    };
+    let exact = Selector::parse(&version).ok()?;
+    let specs = specs_of_user(&with_spec(universe.request, name, exact, &version)).join(" ");
     let fits = match &wanted.owner {
-        Owner::You { .. } => format!("{} {version} would fit", wanted.name),
-        Owner::Earlier { .. } => format!("it would fit with {} {version}", wanted.name),
+        Owner::You { .. } => format!("{name} {version} would fit"),
+        Owner::Earlier { .. } => format!("it would fit with {name} {version}"),
         Owner::Bundle { .. } | Owner::Pin | Owner::Lock => {
-            format!("it would fit if {} were {version}", wanted.name)
+            format!("it would fit if {name} were {version}")
         }
     };
+    Some(format!("{fits}: `provisioning install {specs}`"))
+}
+
+/// Which version of what was wanted would fit the rest.
+fn version_that_fits(
+    universe: &Universe<'_>,
+    place: usize,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<String> {
+    let wanted = &universe.request.wanted[place];
+    let any = with_spec(universe.request, &wanted.name, Selector::Any, "*");
+    if wanted.selector != Selector::Any
+        && let Some(solved) = versions_of(universe, &any, cancelled)
+    {
+        return solved.get(&wanted.name).cloned();
+    }
+    // Where there are pre-releases alone, the newest has to be named.
+    let view = universe.view(universe.id(&wanted.name));
+    let newest = view.usable.last().filter(|it| !it.version.pre.is_empty())?;
+    let exact = Selector::Exact(newest.version.clone());
+    let request = with_spec(universe.request, &wanted.name, exact, "");
+    versions_of(universe, &request, cancelled)?;
+    Some(newest.version.to_string())
+}
+
+/// Solves again without one of several things that were typed.
+fn without_spec(
+    universe: &Universe<'_>,
+    place: usize,
+    cancelled: &dyn Fn() -> bool,
+) -> Option<String> {
+    let wanted = &universe.request.wanted[place];
+    let Owner::You { spec } = &wanted.owner else {
+        return None;
+    };
+    let mut request = universe.request.clone();
+    request.wanted.retain(|it| it.name != wanted.name);
+    let specs = specs_of_user(&request);
+    if specs.is_empty() {
+        return None;
+    }
+    versions_of(universe, &request, cancelled)?;
     Some(format!(
-        "{fits}: `provisioning install {}`",
+        "without `{spec}` it would fit: `provisioning install {}`",
         specs.join(" ")
     ))
 }

@@ -7,17 +7,20 @@ use provisioning_package::{PackageName, Selector, Version};
 use super::{Cause, CauseKind};
 use crate::matrix::BoundOn;
 use crate::request::{Owner, Request, Wanted};
-use crate::solver::proof::{Fact, Proof};
+use crate::solver::numbers::Numbers;
+use crate::solver::proof::Fact;
 use crate::solver::universe::{PackageId, Reason, Universe, View};
 
-/// Every requirement of the proof, in its order.
-pub(super) fn of_proof(universe: &Universe<'_>, proof: &Proof<'_>) -> Vec<Cause> {
-    let mut causes: Vec<Cause> = Vec::with_capacity(proof.facts.len());
-    for cause in proof
-        .facts
-        .iter()
-        .flat_map(|it| of_fact(universe, proof, it))
-    {
+/// How many ranges of versions are named before the rest is cut short.
+const RUNS_NAMED_MAX: usize = 8;
+
+/// What the part of the request that takes part allows of each package.
+type AskedOf = BTreeMap<PackageId, Numbers>;
+
+/// Requirements, in their order.
+pub(super) fn of_facts(universe: &Universe<'_>, asked: &AskedOf, facts: &[Fact<'_>]) -> Vec<Cause> {
+    let mut causes: Vec<Cause> = Vec::with_capacity(facts.len());
+    for cause in facts.iter().flat_map(|it| of_fact(universe, asked, it)) {
         // `core = "^3.2", min-core = "3.2.0"` is one bound, written as two.
         match causes.last_mut() {
             Some(last) if is_one_row(last, &cause) => join_bounds(last, &cause),
@@ -35,6 +38,17 @@ pub(crate) fn owner_phrase(owner: &Owner) -> String {
         Owner::Bundle { name, .. } => format!("bundle {name}"),
         Owner::Pin => "a pin".to_owned(),
         Owner::Lock => "the lockfile".to_owned(),
+    }
+}
+
+/// Who asks, as one word for programs (two for a bundle).
+fn owner_name(owner: &Owner) -> String {
+    match owner {
+        Owner::You { .. } => "you".to_owned(),
+        Owner::Earlier { .. } => "you-earlier".to_owned(),
+        Owner::Bundle { name, .. } => format!("bundle {name}"),
+        Owner::Pin => "pin".to_owned(),
+        Owner::Lock => "lock".to_owned(),
     }
 }
 
@@ -90,7 +104,12 @@ pub(super) fn versions_phrase(view: &View<'_>, places: &BTreeSet<usize>) -> Stri
         }
     }
     let text = |place: usize| view.usable[place].version.to_string();
-    let runs: Vec<String> = runs
+    let hidden = runs.len().saturating_sub(RUNS_NAMED_MAX);
+    let last = runs.last().filter(|_| hidden > 1).copied();
+    if last.is_some() {
+        runs.truncate(RUNS_NAMED_MAX);
+    }
+    let shown: Vec<String> = runs
         .into_iter()
         .map(|(start, end)| match end - start {
             0 => text(start),
@@ -98,10 +117,14 @@ pub(super) fn versions_phrase(view: &View<'_>, places: &BTreeSet<usize>) -> Stri
             _ => format!("{} to {}", text(start), text(end)),
         })
         .collect();
-    runs.join(", ")
+    let shown = shown.join(", ");
+    match last {
+        Some((_, end)) => format!("{shown} and more up to {}", text(end)),
+        None => shown,
+    }
 }
 
-fn of_fact(universe: &Universe<'_>, proof: &Proof<'_>, fact: &Fact<'_>) -> Vec<Cause> {
+fn of_fact(universe: &Universe<'_>, asked: &AskedOf, fact: &Fact<'_>) -> Vec<Cause> {
     let target = universe.view(fact.demand.target).name.clone();
     let Some(owner) = fact.owner else {
         return vec![of_request(universe, fact, target)];
@@ -126,11 +149,17 @@ fn of_fact(universe: &Universe<'_>, proof: &Proof<'_>, fact: &Fact<'_>) -> Vec<C
             let text = format!("the matrix lets {subject} go only with {target} `{req}` ({lines})");
             (CauseKind::Row, req, text)
         }
-        Reason::Api => return of_api(universe, proof, fact, owner),
+        Reason::Api => return of_api(universe, asked, fact, owner),
         Reason::Wanted(_) | Reason::Pin => return Vec::new(),
+    };
+    let owner = if kind == CauseKind::Row {
+        row_lines(universe, &view, &fact.versions)
+    } else {
+        subject
     };
     vec![Cause {
         kind,
+        owner,
         package: Some(view.name.clone()),
         versions: Some(versions),
         on: Some(target),
@@ -141,7 +170,7 @@ fn of_fact(universe: &Universe<'_>, proof: &Proof<'_>, fact: &Fact<'_>) -> Vec<C
 
 fn of_request(universe: &Universe<'_>, fact: &Fact<'_>, target: PackageName) -> Cause {
     let request = universe.request;
-    let (kind, selector, text) = match &fact.demand.reason {
+    let (kind, owner, selector, text) = match &fact.demand.reason {
         Reason::Wanted(place) => {
             let wanted = &request.wanted[*place];
             let kind = match &wanted.owner {
@@ -153,6 +182,7 @@ fn of_request(universe: &Universe<'_>, fact: &Fact<'_>, target: PackageName) -> 
             };
             (
                 kind,
+                owner_name(&wanted.owner),
                 selector_text(&wanted.selector),
                 wanted_sentence(wanted),
             )
@@ -163,11 +193,12 @@ fn of_request(universe: &Universe<'_>, fact: &Fact<'_>, target: PackageName) -> 
                 .get(&target)
                 .map_or_else(String::new, selector_text);
             let text = format!("you pinned {target} to `{selector}`");
-            (CauseKind::Pin, selector, text)
+            (CauseKind::Pin, "pin".to_owned(), selector, text)
         }
     };
     Cause {
         kind,
+        owner,
         package: None,
         versions: None,
         on: Some(target),
@@ -195,7 +226,7 @@ fn join_bounds(row: &mut Cause, other: &Cause) {
 /// One cause for each API that the owner's versions are written for.
 fn of_api(
     universe: &Universe<'_>,
-    proof: &Proof<'_>,
+    asked: &AskedOf,
     fact: &Fact<'_>,
     owner: PackageId,
 ) -> Vec<Cause> {
@@ -209,7 +240,7 @@ fn of_api(
     }
     let mut causes = Vec::new();
     for (api, places) in by_api {
-        for (req, refusing) in refusing_rows(universe, proof, fact, api) {
+        for (req, refusing) in refusing_rows(universe, asked, fact, api) {
             let versions = versions_phrase(&extension, &places);
             let verb = if places.len() == 1 { "is" } else { "are" };
             let text = format!(
@@ -222,6 +253,7 @@ fn of_api(
             );
             causes.push(Cause {
                 kind: CauseKind::ExtensionApi,
+                owner: row_lines(universe, &rows, &refusing),
                 package: Some(rows.name.clone()),
                 versions: Some(versions_phrase(&rows, &refusing)),
                 on: Some(extension.name.clone()),
@@ -237,14 +269,14 @@ fn of_api(
 /// those that the request rules out anyway.
 fn refusing_rows(
     universe: &Universe<'_>,
-    proof: &Proof<'_>,
+    asked: &AskedOf,
     fact: &Fact<'_>,
     api: &Version,
 ) -> BTreeMap<String, BTreeSet<usize>> {
     let view = universe.view(fact.demand.target);
     let count = view.usable.len();
     let all: BTreeSet<usize> = (0..count).collect();
-    let asked = proof.asked.get(&fact.demand.target);
+    let asked = asked.get(&fact.demand.target);
     let asked: BTreeSet<usize> =
         asked.map_or_else(|| all.clone(), |it| it.indices(count).collect());
     let mut refusing: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();

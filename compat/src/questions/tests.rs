@@ -191,13 +191,13 @@ fn a_verdict_names_the_row_that_breaks_a_set() {
     these do not go together
       - platform 2.6.0 needs core `^3.3`, not 3.2.1
       - the matrix row of platform 2.6.0 (line 6) wants core `^3.3`, not 3.2.1
-    note: core 3.3.0 would fit: `provisioning install platform@2.6.0 core@3.3.0`
+    note: core 3.3.0 would fit: `provisioning install core@3.3.0 platform@2.6.0`
     note: platform 2.5.3 would fit: `provisioning install core@3.2.1 platform@2.5.3`
     ");
     insta::assert_snapshot!(judged(&["core@3.2.1", "mongodb@1.3.0"]), @r"
     these do not go together
       - the matrix row of core 3.2.1 (line 4) wants extensions of API `~1.0`, and mongodb 1.3.0 is written for API 1.1.0
-    note: core 3.3.0 would fit: `provisioning install mongodb@1.3.0 core@3.3.0`
+    note: core 3.3.0 would fit: `provisioning install core@3.3.0 mongodb@1.3.0`
     note: mongodb 1.2.0 would fit: `provisioning install core@3.2.1 mongodb@1.2.0`
     ");
 }

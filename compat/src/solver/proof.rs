@@ -1,20 +1,28 @@
-//! Flattening `pubgrub`'s derivation tree into the requirements that took part.
+//! Why a search failed: the requirements that took part, and what follows from which.
 //!
-//! A tree can be as deep as the longest chain of requirements, so it is walked and taken
-//! apart with a list of open ends, never by recursion: dropping a deep tree the ordinary
-//! way would overflow the stack.
+//! `pubgrub` leaves a derivation tree. It can be as deep as the longest chain of
+//! requirements, so it is walked and taken apart with a list of open ends, never by
+//! recursion: dropping a deep tree the ordinary way would overflow the stack.
+
+mod propagation;
+mod steps;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
 
-use pubgrub::{DerivationTree, External, VersionSet as _};
+use pubgrub::{DerivationTree, VersionSet as _};
 
 use super::numbers::Numbers;
 use super::provider::Node;
 use super::universe::{Demand, PackageId, Reason, Universe};
+pub(crate) use steps::{Because, Bound, Step};
 
-/// A proof of more requirements than this is not shortened: that takes a search for each.
-const SHORTENED_FACTS_MAX: usize = 48;
+/// A proof of more requirements than this is not shortened: that takes many searches.
+const SHORTENED_FACTS_MAX: usize = 2_000;
+/// From so many requirements on, whole stretches are left out before single ones.
+const SINGLY_SHORTENED_FACTS_MAX: usize = 48;
+/// How many requirements all the searches for a shorter proof may look at together. (Time
+/// would be no measure: the same question must have the same answer.)
+const SHORTENING_EFFORT_MAX: usize = 60_000;
 
 /// The requirements that cannot hold together, in the order in which a reader follows
 /// them: from the request to what it brings.
@@ -23,6 +31,11 @@ pub(crate) struct Proof<'a> {
     pub(crate) facts: Vec<Fact<'a>>,
     /// The versions of each package that the request allows, as far as it takes part.
     pub(crate) asked: BTreeMap<PackageId, Numbers>,
+    /// What follows from which requirements; the last step is the refusal.
+    pub(crate) steps: Vec<Step<'a>>,
+    /// Whether a reader needs no case distinction: each requirement narrows what is left
+    /// until nothing is.
+    pub(crate) is_plain: bool,
 }
 
 /// One requirement of the proof, with every version that has it.
@@ -44,50 +57,84 @@ type Facts<'a> = BTreeMap<Key, Fact<'a>>;
 
 /// Takes the tree apart.
 pub(crate) fn flatten<'a>(universe: &Universe<'a>, tree: Tree) -> Proof<'a> {
+    let parts = steps::parts_of(tree);
     let mut facts: Facts<'a> = BTreeMap::new();
     // Many incompatibilities rest on one requirement: each is looked up once.
     let mut seen = HashSet::new();
-    let mut leaves = leaves(tree);
-    leaves.retain(|it| seen.insert(it.clone()));
+    let leaves: Vec<&Leaf> = parts
+        .iter()
+        .filter_map(|it| match it {
+            steps::Part::Needs(leaf) => Some(leaf),
+            steps::Part::Nothing | steps::Part::Follows { .. } => None,
+        })
+        .filter(|it| seen.insert(*it))
+        .collect();
     let (of_request, of_packages): (Vec<_>, Vec<_>) =
         leaves.into_iter().partition(|it| it.0 == Node::Root);
     for leaf in of_request {
-        collect(universe, &BTreeMap::new(), &leaf, &mut facts);
+        collect(universe, &BTreeMap::new(), leaf, &mut facts);
     }
     let asked = asked(facts.values());
     for leaf in of_packages {
-        collect(universe, &asked, &leaf, &mut facts);
+        collect(universe, &asked, leaf, &mut facts);
     }
+    let steps = steps::steps_of(universe, &parts, |leaf| {
+        let mut facts = BTreeMap::new();
+        collect(universe, &asked, leaf, &mut facts);
+        facts.into_values().collect()
+    });
+    let facts = in_reading_order(facts);
     Proof {
-        facts: in_reading_order(facts),
+        is_plain: propagation::refutes(universe, &facts),
+        facts,
         asked,
+        steps,
     }
 }
 
-impl Proof<'_> {
-    /// Takes out what the rest excludes everything without. `pubgrub` blames all that it met
-    /// on its way to the contradiction, now and then more than was needed.
+impl<'a> Proof<'a> {
+    /// Takes out what the rest excludes everything without; whether it could. `pubgrub`
+    /// blames all that it met on its way to the contradiction, now and then more than was
+    /// needed. The steps are not shortened with it: they are those of the longer proof.
     ///
     /// `is_excluded` says whether there is still no solution when only the given
     /// requirements count.
-    pub(crate) fn shorten(&mut self, is_excluded: &dyn Fn(&[Fact<'_>]) -> bool) {
+    pub(crate) fn shorten(&mut self, is_excluded: &dyn Fn(&[Fact<'_>]) -> bool) -> bool {
         if self.facts.len() > SHORTENED_FACTS_MAX || !is_excluded(&self.facts) {
-            return;
+            return false;
+        }
+        let mut effort = 0;
+        let mut is_shorter = |rest: &[Fact<'_>]| {
+            effort += rest.len();
+            effort <= SHORTENING_EFFORT_MAX && is_excluded(rest)
+        };
+        if self.facts.len() > SINGLY_SHORTENED_FACTS_MAX {
+            let mut stretch = self.facts.len() / 2;
+            while stretch > 1 {
+                let mut end = self.facts.len();
+                while end > 0 {
+                    let start = end.saturating_sub(stretch);
+                    let mut rest = self.facts.clone();
+                    rest.drain(start..end);
+                    if is_shorter(&rest) {
+                        self.facts = rest;
+                    }
+                    end = start;
+                }
+                stretch /= 2;
+            }
         }
         let mut place = self.facts.len();
         while place > 0 {
             place = (place - 1).min(self.facts.len().saturating_sub(1));
             let rest = self.without(place);
-            if is_excluded(&rest) {
+            if is_shorter(&rest) {
                 self.facts = rest;
             }
         }
-        let of_request = self.facts.iter().filter(|it| it.owner.is_none());
-        self.asked = asked(of_request);
+        true
     }
-}
 
-impl<'a> Proof<'a> {
     /// The other requirements. The bounds of one row on one package are one requirement.
     pub(crate) fn without(&self, place: usize) -> Vec<Fact<'a>> {
         let gone = &self.facts[place];
@@ -107,29 +154,23 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// The dependencies at the tree's ends. Every other end says what its name says already.
-fn leaves(tree: Tree) -> Vec<Leaf> {
-    let mut found = Vec::new();
-    let mut open = vec![Arc::new(tree)];
-    while let Some(tree) = open.pop() {
-        // Only the last owner of a shared part goes into it; the others just let go.
-        let Some(tree) = Arc::into_inner(tree) else {
-            continue;
-        };
-        match tree {
-            DerivationTree::Derived(derived) => {
-                open.push(derived.cause2);
-                open.push(derived.cause1);
-            }
-            DerivationTree::External(External::FromDependencyOf(node, numbers, target, set)) => {
-                found.push((node, numbers, target, set));
-            }
-            DerivationTree::External(
-                External::NotRoot(..) | External::NoVersions(..) | External::Custom(..),
-            ) => {}
+/// `facts`, where one requirement of several versions stands once, as a reader follows them.
+pub(crate) fn ordered<'a>(facts: impl IntoIterator<Item = Fact<'a>>) -> Vec<Fact<'a>> {
+    let mut by_key: Facts<'a> = BTreeMap::new();
+    for fact in facts {
+        let demand = &fact.demand;
+        let key = (
+            fact.owner,
+            demand.target,
+            demand.reason.key(),
+            demand.brings,
+        );
+        match by_key.get_mut(&key) {
+            Some(known) => known.versions.extend(fact.versions),
+            None => drop(by_key.insert(key, fact)),
         }
     }
-    found
+    in_reading_order(by_key)
 }
 
 /// What the part of the request that is in the proof allows of each package.

@@ -375,10 +375,12 @@ fn a_refusal_names_no_requirement_that_it_holds_without() {
         let (index, matrix, request) = (dice.index(), dice.matrix(), dice.request());
         let universe = Universe::new(&request, &matrix, &index, Holding::Free);
         let found = search(&universe, DECISIONS_MAX, &|| false);
-        let Err(Failure::Impossible(mut proof)) = found else {
+        let Err(Failure::Impossible(proof)) = found else {
             continue;
         };
-        super::shorten(&universe, &mut proof, &|| false);
+        let lean = Universe::new(&request, &matrix, &index, Holding::Free);
+        let proof = super::shortened(&universe, &proof, &lean, &|| false).unwrap();
+        let universe = lean;
         let choices = choices(&index, &request);
         let escape = choices.iter().find(|it| holds(&universe, &proof, it));
         assert!(escape.is_none(), "seed {seed}: {escape:?}\n{proof:#?}");

@@ -1,5 +1,8 @@
 //! What a refusal says. Read each aloud: would an operator at night know what to do?
 
+mod proofs;
+mod registry;
+
 use jiff::SignedDuration;
 use provisioning_compat::{Matrix, Owner, Request, VersionsToml, Wanted, solve};
 use provisioning_package::{BundleName, Selector, Spec, Target, VersionReq};
@@ -32,7 +35,7 @@ fn a_matrix_row_is_named_with_its_line_and_what_would_fit() {
       - you asked for `core@3.1.0`
       - you asked for `platform@2.5.3`
       - the matrix lets platform 2.5.3 go only with core `>=3.2.0, ^3.2` (versions.toml line 6)
-    help: core 3.2.1 would fit: `provisioning install platform@2.5.3 core@3.2.1`
+    help: core 3.2.1 would fit: `provisioning install core@3.2.1 platform@2.5.3`
     help: platform 2.5.0 would fit: `provisioning install core@3.1.0 platform@2.5.0`
     nothing was changed
     ");
@@ -45,7 +48,7 @@ fn a_row_that_binds_from_the_other_side_is_named_too() {
       - you asked for `core@3.2.1`
       - the matrix lets core 3.2.1 go only with platform `^2.5` (versions.toml line 2)
       - you asked for `platform@2.4.0`
-    help: core 3.2.0 would fit: `provisioning install platform@2.4.0 core@3.2.0`
+    help: core 3.2.0 would fit: `provisioning install core@3.2.0 platform@2.4.0`
     help: platform 2.5.3 would fit: `provisioning install core@3.2.1 platform@2.5.3`
     nothing was changed
     ");
@@ -117,7 +120,8 @@ fn a_chain_of_needs_is_told_from_the_request_on() {
       - menu 1.0.0 to 1.2.0 need dropdown `^2`
       - dropdown 2.0.0 and 2.1.0 need icons `^2`
       - icons 2.0.0 needs intl `^4`
-    help: intl 4.0.0 would fit: `provisioning install menu intl@4.0.0`
+    help: intl 4.0.0 would fit: `provisioning install intl@4.0.0 menu`
+    help: without `menu` it would fit: `provisioning install intl@5`
     nothing was changed
     ");
 }
@@ -134,7 +138,7 @@ fn a_yanked_version_is_told_apart_with_its_reason() {
       - you asked for `a`
       - a 1.0.0 needs b `^2`
       - b 2.0.0 would do but is yanked: loses data
-    help: a yanked version installs only where it is named exactly: `provisioning install b@2.0.0`
+    help: a yanked version installs only where it is named exactly: `provisioning install a b@2.0.0`
     nothing was changed
     ");
 }
@@ -159,8 +163,8 @@ fn a_version_that_is_too_young_is_told_apart() {
     insta::assert_snapshot!(refused_with(&request, &shelf), @r"
     no solution for `a`: a version that would do cannot be taken
       - you asked for `a`
-      - a 1.0.0 would do but is younger than the least age that was asked for
-    help: `--min-age 0s` takes versions of any age
+      - a 1.0.0 would do but is younger than the least age that was asked for, 24h
+    help: versions of any age would fit: `provisioning --min-age 0s install a`
     nothing was changed
     ");
 }
@@ -173,7 +177,7 @@ fn a_quarantined_package_is_told_apart() {
     no solution for `a@1.0.0`: a version that would do cannot be taken
       - you asked for `a@1.0.0`
       - a 1.0.0 would do but is held by a moderator: under investigation
-    help: `provisioning info NAME` shows a package's versions and what each needs
+    help: nothing of a installs while it is held: ask whoever runs the registry
     nothing was changed
     ");
 }
@@ -185,7 +189,8 @@ fn a_package_that_has_pre_releases_alone_says_so() {
     no solution for `a`: a version that would do cannot be taken
       - you asked for `a`
       - a 1.0.0-rc.1 and 1.0.0-rc.2 would do but are pre-releases, and nothing names them
-    help: `--pre` takes pre-releases
+    help: pre-releases would fit: `provisioning install --pre a`
+    help: a 1.0.0-rc.2 would fit: `provisioning install a@1.0.0-rc.2`
     nothing was changed
     ");
 }
@@ -215,6 +220,7 @@ fn an_optional_dependency_says_that_it_only_bounds() {
       - you asked for `a`
       - a 1.0.0 works only with redis `^1`
       - you asked for `redis@2`
+    help: without `a` it would fit: `provisioning install redis@2`
     help: redis 1.0.0 would fit: `provisioning install a redis@1.0.0`
     nothing was changed
     ");
@@ -236,7 +242,7 @@ fn a_bundle_that_pins_against_a_spec_is_named() {
     no solution for `core@3.1.0` and `stable-3.2`: these cannot all hold
       - you asked for `core@3.1.0`
       - bundle `stable-3.2` (sequence 2) has core 3.2.1
-    help: core 3.2.1 would fit: `provisioning install stable-3.2 core@3.2.1`
+    help: core 3.2.1 would fit: `provisioning install core@3.2.1 stable-3.2`
     help: it would fit without bundle `stable-3.2`: `provisioning install --leave-bundle core@3.1.0`
     nothing was changed
     ");
@@ -295,11 +301,11 @@ fn the_same_refusal_is_data_for_programs() {
     let refusal = solve(&asking(&["a"]), &Matrix::default(), &shelf.index()).unwrap_err();
     insta::assert_json_snapshot!(refusal.to_json(), @r#"
     {
-      "bundles": [],
-      "causes": [
+      "because": [
         {
           "kind": "asked",
           "on": "a",
+          "owner": "you",
           "package": null,
           "requirement": "*",
           "text": "you asked for `a`",
@@ -308,6 +314,7 @@ fn the_same_refusal_is_data_for_programs() {
         {
           "kind": "requirement",
           "on": "b",
+          "owner": "a 1.0.0",
           "package": "a",
           "requirement": "^2",
           "text": "a 1.0.0 needs b `^2`",
@@ -316,14 +323,16 @@ fn the_same_refusal_is_data_for_programs() {
         {
           "kind": "no-version",
           "on": "b",
+          "owner": "registry",
           "package": "b",
           "requirement": "^2",
           "text": "no version of b meets `^2`: this registry has 1.0.0",
           "versions": null
         }
       ],
+      "bundles": [],
       "hints": [
-        "`provisioning info NAME` shows a package's versions and what each needs"
+        "`provisioning info a` shows the versions of a and what each needs"
       ],
       "kind": "conflict",
       "summary": "no solution for `a`: no version of b meets `^2`"

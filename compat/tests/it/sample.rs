@@ -121,7 +121,7 @@ fn extensions_are_bound_by_their_api_and_not_by_their_version() {
       - you asked for `core@3.1.0` earlier
       - you asked for `mongodb`
       - the matrix lets core 3.1.0 go only with extensions of API `^0.9` (versions.toml line 4), and mongodb 1.2.0 is written for API 1.0.0
-    help: it would fit with core 3.2.1: `provisioning install mongodb core@3.2.1`
+    help: it would fit with core 3.2.1: `provisioning install core@3.2.1 mongodb`
     nothing was changed
     ");
 }
@@ -148,7 +148,7 @@ fn strict_refuses_what_is_unlisted() {
     no solution for `platform@2.4.0`: a version that would do cannot be taken
       - you asked for `platform@2.4.0`
       - platform 2.4.0 would do but is unlisted: the matrix has no row for it, and `--strict` was given
-    help: without `--strict` an unlisted version is taken with a warning
+    help: without `--strict` it would fit: an unlisted version is taken with a warning
     help: platform 2.5.3 would fit: `provisioning install platform@2.5.3`
     nothing was changed
     ");

@@ -110,6 +110,11 @@ impl Shelf {
         self.entries.push(entry);
     }
 
+    /// Adds a package without a version.
+    pub(crate) fn push_empty(&mut self, package: &str) {
+        self.entries.push(IndexEntry::new(name(package)));
+    }
+
     /// Versions without requirements: `a 1.0.0, a 2.0.0`.
     pub(crate) fn plain(text: &str) -> Self {
         Self::of(text.split(", ").map(Item::of))
