@@ -26,7 +26,7 @@ use crate::prefix::Prefix;
 use crate::prepare::{Prepared, missing};
 use crate::receipt::Receipt;
 use crate::recover;
-use crate::store::{self, Sources};
+use crate::store::{self, Sources, Staged};
 
 /// What applying needs besides the plan.
 pub struct ApplyContext<'a> {
@@ -141,21 +141,20 @@ pub fn apply(
     let staged = store::stage(prefix, &absent, &sources, observer)?;
     observer.reached(Step::Unpacked);
 
-    let records = decide_config(prefix, current.as_ref(), plan, prepared)?;
+    let records = decide_config(prefix, current.as_ref(), plan, prepared, &staged)?;
     let generation = compose(plan, prepared, records, context);
     let notes = config_files::notes(prefix, &generation.config);
     build(prefix, &generation)?;
     config_files::save_edited(prefix, &generation.config)?;
     observer.reached(Step::Built);
     let number = generation.generation;
-    durable::write_file(&prefix.pending(), format!("{number}\n").as_bytes(), 0o644)?;
+    durable::write_new(&prefix.pending(), format!("{number}\n").as_bytes(), 0o644)?;
     observer.reached(Step::Noted);
     links::add(prefix, &prepared.commands())?;
     observer.reached(Step::Linked);
     durable::sync_file_system(&prefix.base())?;
     observer.reached(Step::Durable);
     store::commit(prefix, staged)?;
-    durable::sync_folder(&prefix.store())?;
     observer.reached(Step::Stored);
 
     let target = PathBuf::from(format!("generations/{number}"));
@@ -176,6 +175,7 @@ fn decide_config(
     current: Option<&Generation>,
     plan: &Plan,
     prepared: &Prepared,
+    staged: &[Staged],
 ) -> Result<Vec<ConfigRecord>, InstallError> {
     let mut shipped = Vec::new();
     for choice in &plan.packages {
@@ -183,7 +183,11 @@ fn decide_config(
         if config.is_empty() {
             continue;
         }
-        let receipt = Receipt::read(prefix, &choice.digest)?;
+        let fresh = staged.iter().find(|it| it.receipt.digest == choice.digest);
+        let receipt = match fresh {
+            Some(it) => Some(it.receipt.clone()),
+            None => Receipt::read(prefix, &choice.digest)?,
+        };
         let files = receipt.map(|it| it.files).unwrap_or_default();
         shipped.extend(config.iter().filter_map(|path| {
             Some(Shipped {
@@ -258,7 +262,7 @@ fn build(prefix: &Prefix, generation: &Generation) -> Result<(), InstallError> {
         }
     }
     let file = folder.join(Generation::FILE);
-    durable::write_file(&file, &durable::to_json(generation), 0o644)?;
+    durable::write_new(&file, &durable::to_json(generation), 0o644)?;
     fs::rename(&folder, &place).map_err(|it| InstallError::io("write", &place, it))
 }
 

@@ -49,19 +49,30 @@ pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
 /// Writes `bytes` beside `path`, syncs them, and renames them into place.
 pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), InstallError> {
     let temporary = beside(path);
-    let written = (|| {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(mode)
-            .open(&temporary)?;
-        file.write_all(bytes)?;
-        file.set_permissions(fs::Permissions::from_mode(mode))?;
-        file.sync_all()
-    })();
-    written.map_err(|it| InstallError::io("write", &temporary, it))?;
+    write(&temporary, bytes, mode)
+        .and_then(|file| file.sync_all())
+        .map_err(|it| InstallError::io("write", &temporary, it))?;
     fs::rename(&temporary, path).map_err(|it| InstallError::io("write", path, it))
+}
+
+/// Writes `bytes` to `path`, not waiting for the disk: for what nothing points at before
+/// [`sync_file_system`] has made all of it durable at once.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), InstallError> {
+    write(path, bytes, mode)
+        .map(drop)
+        .map_err(|it| InstallError::io("write", path, it))
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<File> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(path)?;
+    file.write_all(bytes)?;
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    Ok(file)
 }
 
 /// Makes `path` a link to `target`, replacing a link or file that is there, in one instant.

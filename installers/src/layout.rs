@@ -71,9 +71,10 @@ fn default_commands(kind: Kind, entries: &[ArchiveEntry]) -> BTreeMap<String, St
     match kind {
         Kind::Core | Kind::Platform | Kind::Extension => entries
             .iter()
-            .filter(|it| is_executable(entries, &it.path))
             .filter_map(|it| Some((it.path.strip_prefix("bin/")?, it)))
-            .filter(|(name, _)| !name.contains('/') && *name != CLIENT_COMMAND)
+            .filter(|(name, it)| {
+                !name.contains('/') && *name != CLIENT_COMMAND && may_run(&it.kind)
+            })
             .map(|(name, it)| (name.to_owned(), it.path.clone()))
             .collect(),
         Kind::Workspace | Kind::Client => BTreeMap::new(),
@@ -146,17 +147,19 @@ fn glob_set(globs: &[String]) -> Option<GlobSet> {
     builder.build().ok().filter(|it| !it.is_empty())
 }
 
-/// Whether `path` is an executable file, or a link (whose end the archive rules keep
-/// inside the package).
+/// Whether `path` is something that may be run.
 fn is_executable(entries: &[ArchiveEntry], path: &str) -> bool {
-    entries
-        .iter()
-        .find(|it| it.path == path)
-        .is_some_and(|it| match &it.kind {
-            EntryKind::File { executable } => *executable,
-            EntryKind::Symlink { .. } => true,
-            EntryKind::Folder => false,
-        })
+    let entry = entries.iter().find(|it| it.path == path);
+    entry.is_some_and(|it| may_run(&it.kind))
+}
+
+/// An executable file, or a link (whose end the archive rules keep inside the package).
+fn may_run(kind: &EntryKind) -> bool {
+    match kind {
+        EntryKind::File { executable } => *executable,
+        EntryKind::Symlink { .. } => true,
+        EntryKind::Folder => false,
+    }
 }
 
 fn no_such_command(manifest: &Manifest, path: &str) -> InstallError {

@@ -14,6 +14,7 @@
 //! | `prepare` | what must hold before the first write: contents, collisions |
 //! | `apply`, `lock`, `recover` | the transaction, one writer at a time, and its crashes |
 //! | `store`, `receipt` | unpacked archives, and the digest of each of their files |
+//! | `workers` | the same work on many archives at once |
 //! | `config_files` | dpkg's three-way rule |
 //! | `links` | what stands in `P/bin`, `P/share` and `P/extensions` |
 //! | `scaffold` | a workspace made from a template |
@@ -40,6 +41,7 @@ mod scaffold;
 pub mod scripts;
 mod store;
 mod verify;
+mod workers;
 
 pub use apply::{Applied, ApplyContext, Observer, Silent, Step, apply};
 pub use config_files::{Beside, ConfigRecord};

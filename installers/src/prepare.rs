@@ -13,7 +13,8 @@ use crate::links;
 use crate::plan::{Choice, Plan};
 use crate::prefix::Prefix;
 use crate::receipt::Receipt;
-use crate::store;
+use crate::store::{self, not_in_store};
+use crate::workers;
 
 /// A plan whose archives were looked at.
 #[derive(Debug)]
@@ -62,10 +63,13 @@ pub fn prepare(
     archives: &BTreeMap<Digest, PathBuf>,
 ) -> Result<Prepared, InstallError> {
     let current = prefix.current_generation()?;
+    let reports = look_through(&missing(prefix, plan), archives)?;
     let mut contents = BTreeMap::new();
-    let mut reports = BTreeMap::new();
     for choice in &plan.packages {
-        let it = contents_of(prefix, current.as_ref(), choice, archives, &mut reports)?;
+        let it = match reports.get(&choice.digest) {
+            Some(report) => contents_of(choice, report)?,
+            None => contents_in_store(prefix, current.as_ref(), choice)?,
+        };
         contents.insert(choice.name.clone(), it);
     }
     let found = links::collisions(prefix, &contents);
@@ -76,12 +80,33 @@ pub fn prepare(
     }
 }
 
-fn contents_of(
+/// Looks through archives, several at once.
+fn look_through(
+    absent: &[&Choice],
+    archives: &BTreeMap<Digest, PathBuf>,
+) -> Result<BTreeMap<Digest, ArchiveReport>, InstallError> {
+    let reports = workers::on_each(absent, |choice| {
+        let archive = archives
+            .get(&choice.digest)
+            .ok_or_else(|| not_in_store(choice))?;
+        let report = inspect_archive(archive).map_err(|it| store::archive_error(choice, it))?;
+        if report.facts.digest != choice.digest {
+            return Err(store::digest_mismatch(choice, report.facts.digest));
+        }
+        Ok((choice.digest, report))
+    });
+    Ok(reports.all()?.into_iter().collect())
+}
+
+fn contents_of(choice: &Choice, report: &ArchiveReport) -> Result<Contents, InstallError> {
+    let manifest = store::read_manifest(choice, report.manifest.as_deref())?;
+    Contents::read(&manifest, &report.entries)
+}
+
+fn contents_in_store(
     prefix: &Prefix,
     current: Option<&Generation>,
     choice: &Choice,
-    archives: &BTreeMap<Digest, PathBuf>,
-    reports: &mut BTreeMap<Digest, ArchiveReport>,
 ) -> Result<Contents, InstallError> {
     let installed = current
         .and_then(|it| it.package(&choice.name))
@@ -89,26 +114,10 @@ fn contents_of(
     if let Some(installed) = installed {
         return Ok(recorded(installed));
     }
-    if store::has(prefix, &choice.digest)
-        && let Some(receipt) = Receipt::read(prefix, &choice.digest)?
-    {
-        return receipt.contents(prefix);
-    }
-    let Some(archive) = archives.get(&choice.digest) else {
-        return Err(InstallError::NotInStore {
-            name: choice.name.clone(),
-            version: choice.version.clone(),
-            digest: choice.digest,
-        });
-    };
-    let report = inspect_archive(archive).map_err(|it| store::archive_error(choice, it))?;
-    if report.facts.digest != choice.digest {
-        return Err(store::digest_mismatch(choice, report.facts.digest));
-    }
-    let manifest = store::read_manifest(choice, report.manifest.as_deref())?;
-    let contents = Contents::read(&manifest, &report.entries)?;
-    reports.insert(choice.digest, report);
-    Ok(contents)
+    let receipt = Receipt::read(prefix, &choice.digest)?;
+    receipt
+        .ok_or_else(|| not_in_store(choice))?
+        .contents(prefix)
 }
 
 fn recorded(installed: &InstalledPackage) -> Contents {

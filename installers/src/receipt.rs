@@ -67,7 +67,7 @@ impl Receipt {
         manifest: &Manifest,
         digest: Digest,
         entries: &[ArchiveEntry],
-        digests: &BTreeMap<String, Digest>,
+        digests: &[Option<Digest>],
     ) -> Self {
         let mut receipt = Self {
             schema: RECEIPT_SCHEMA,
@@ -79,12 +79,10 @@ impl Receipt {
             links: BTreeMap::new(),
             folders: Vec::new(),
         };
-        for entry in entries {
+        for (entry, digest) in entries.iter().zip(digests) {
             match &entry.kind {
                 EntryKind::File { executable } => {
-                    let Some(digest) = digests.get(&entry.path) else {
-                        continue;
-                    };
+                    let Some(digest) = digest else { continue };
                     let file = ReceiptFile {
                         digest: *digest,
                         size: entry.size,

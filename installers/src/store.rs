@@ -1,18 +1,14 @@
 //! Unpacked archives: one read-only folder for each digest.
 //!
-//! An archive is unpacked under an unfinished name, its receipt is written, everything is
-//! made durable, and only then it takes its final name: a folder that has its final name
-//! and a receipt is whole.
+//! An archive is unpacked under an unfinished name, its receipt is written under another,
+//! all of them are made durable at once, and only then both take their final names: a
+//! folder that has its final name and a receipt is whole.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::thread;
 
-use provisioning_package::{ArchiveError, ArchiveReport, Digest, Manifest, unpack_inspected};
+use provisioning_package::{ArchiveError, ArchiveReport, Digest, Manifest, unpack_closed};
 
 use crate::apply::Observer;
 use crate::durable;
@@ -20,9 +16,7 @@ use crate::error::InstallError;
 use crate::plan::Choice;
 use crate::prefix::Prefix;
 use crate::receipt::Receipt;
-
-/// Most archives that are unpacked at once.
-const WORKERS_MAX: usize = 4;
+use crate::workers;
 
 /// Where archives are, and what was found in them. A report was only made for an archive
 /// whose digest is the signed one.
@@ -35,7 +29,15 @@ pub(crate) struct Sources<'a> {
 #[derive(Debug)]
 pub(crate) struct Staged {
     folder: PathBuf,
-    receipt: Receipt,
+    receipt_file: PathBuf,
+    pub(crate) receipt: Receipt,
+}
+
+impl Staged {
+    fn discard(&self) {
+        let _ = durable::remove_tree(&self.folder);
+        let _ = durable::remove_if_there(&self.receipt_file);
+    }
 }
 
 /// Whether the store has this archive, whole.
@@ -51,47 +53,22 @@ pub(crate) fn stage(
     sources: &Sources<'_>,
     observer: &dyn Observer,
 ) -> Result<Vec<Staged>, InstallError> {
-    let queue = Mutex::new(choices.iter());
-    let done = Mutex::new(Vec::new());
-    let failed = Mutex::new(None);
-    let workers = thread::available_parallelism()
-        .map_or(1, NonZeroUsize::get)
-        .min(WORKERS_MAX)
-        .min(choices.len());
-    thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(choice) = next(&queue, &failed) {
-                    match stage_one(prefix, choice, sources) {
-                        Ok(staged) => locked(&done).push(staged),
-                        Err(problem) => {
-                            locked(&failed).get_or_insert(problem);
-                        }
-                    }
-                    observer.unpacked(choice);
-                }
-            });
-        }
+    let done = workers::on_each(choices, |choice| {
+        let staged = stage_one(prefix, choice, sources);
+        observer.unpacked(choice);
+        staged
     });
-    let staged = done
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    match failed
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-    {
-        None => Ok(staged),
-        Some(problem) => {
-            for it in staged {
-                let _ = durable::remove_tree(&it.folder);
-            }
-            Err(problem)
-        }
+    if done.failure.is_some() {
+        done.results.iter().for_each(Staged::discard);
     }
+    done.all()
 }
 
-/// Gives unpacked and durable folders their final names.
+/// Gives unpacked and durable folders their final names, and makes those durable too.
 pub(crate) fn commit(prefix: &Prefix, staged: Vec<Staged>) -> Result<(), InstallError> {
+    if staged.is_empty() {
+        return Ok(());
+    }
     for it in staged {
         let place = prefix.store_folder(&it.receipt.digest);
         // A folder without its receipt is damage from outside; what was staged replaces it.
@@ -99,24 +76,11 @@ pub(crate) fn commit(prefix: &Prefix, staged: Vec<Staged>) -> Result<(), Install
             durable::remove_tree(&place)?;
         }
         fs::rename(&it.folder, &place).map_err(|it| InstallError::io("write", &place, it))?;
+        let place = prefix.receipt(&it.receipt.digest);
+        fs::rename(&it.receipt_file, &place).map_err(|it| InstallError::io("write", &place, it))?;
     }
-    Ok(())
-}
-
-fn next<'a>(
-    queue: &Mutex<std::slice::Iter<'_, &'a Choice>>,
-    failed: &Mutex<Option<InstallError>>,
-) -> Option<&'a Choice> {
-    if locked(failed).is_some() {
-        return None;
-    }
-    locked(queue).next().copied()
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    durable::sync_folder(&prefix.receipts())?;
+    durable::sync_folder(&prefix.store())
 }
 
 fn stage_one(
@@ -126,11 +90,7 @@ fn stage_one(
 ) -> Result<Staged, InstallError> {
     let archive = sources.archives.get(&choice.digest);
     let (Some(archive), Some(report)) = (archive, sources.reports.get(&choice.digest)) else {
-        return Err(InstallError::NotInStore {
-            name: choice.name.clone(),
-            version: choice.version.clone(),
-            digest: choice.digest,
-        });
+        return Err(not_in_store(choice));
     };
     let folder = durable::beside(&prefix.store_folder(&choice.digest));
     durable::remove_tree(&folder)?;
@@ -147,18 +107,14 @@ fn unpack(
     (archive, report): (&Path, &ArchiveReport),
     folder: &Path,
 ) -> Result<Staged, InstallError> {
-    let digests =
-        unpack_inspected(archive, report, folder).map_err(|it| archive_error(choice, it))?;
+    let digests = unpack_closed(archive, report, folder).map_err(|it| archive_error(choice, it))?;
     let manifest = read_manifest(choice, report.manifest.as_deref())?;
-    close(folder).map_err(|it| InstallError::io("write", folder, it))?;
     let receipt = Receipt::of(&manifest, choice.digest, &report.entries, &digests);
-    durable::write_file(
-        &prefix.receipt(&choice.digest),
-        &durable::to_json(&receipt),
-        0o644,
-    )?;
+    let receipt_file = durable::beside(&prefix.receipt(&choice.digest));
+    durable::write_new(&receipt_file, &durable::to_json(&receipt), 0o644)?;
     Ok(Staged {
         folder: folder.to_owned(),
+        receipt_file,
         receipt,
     })
 }
@@ -183,6 +139,14 @@ pub(crate) fn read_manifest(choice: &Choice, text: Option<&str>) -> Result<Manif
         )));
     }
     Ok(manifest)
+}
+
+pub(crate) fn not_in_store(choice: &Choice) -> InstallError {
+    InstallError::NotInStore {
+        name: choice.name.clone(),
+        version: choice.version.clone(),
+        digest: choice.digest,
+    }
 }
 
 pub(crate) fn digest_mismatch(choice: &Choice, found: Digest) -> InstallError {
@@ -210,20 +174,4 @@ pub(crate) fn archive_error(choice: &Choice, problem: ArchiveError) -> InstallEr
         name: choice.name.clone(),
         source: problem,
     }
-}
-
-/// Takes the write bits away from a whole tree, links left alone.
-fn close(folder: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let facts = entry.file_type()?;
-        if facts.is_dir() {
-            close(&entry.path())?;
-        } else if facts.is_file() {
-            let mode = entry.metadata()?.permissions().mode();
-            let closed = if mode & 0o111 == 0 { 0o444 } else { 0o555 };
-            fs::set_permissions(entry.path(), fs::Permissions::from_mode(closed))?;
-        }
-    }
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o555))
 }

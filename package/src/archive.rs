@@ -16,9 +16,11 @@
 //! | `stream` | from a compressed file to bounded tar bytes |
 //! | `header`, `pax`, `member` | from tar bytes to members |
 //! | `inspect`, `unpack`, `place` | the first pass, the second, and the move into place |
+//! | `crew` | the second pass on several threads, for a store |
 //! | `scan`, `write`, `gzip`, `build` | from a folder to an archive |
 
 mod build;
+mod crew;
 mod entry_path;
 mod error;
 mod fold;
@@ -51,7 +53,7 @@ pub use globs::{ExcludeGlobs, InvalidGlob};
 pub use inspect::inspect_archive;
 pub use limits::*;
 pub use refusal::Refusal;
-pub use unpack::{unpack_archive, unpack_inspected};
+pub use unpack::{unpack_archive, unpack_closed};
 
 /// How [`build_archive`] packs a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

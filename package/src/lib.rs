@@ -31,7 +31,7 @@ pub use archive::{
     ENTRY_LEVELS_MAX, ENTRY_NAME_BYTES_MAX, ENTRY_PATH_BYTES_MAX, EXPANSION_FREE_BYTES,
     EXPANSION_RATIO_MAX, EXTENDED_HEADER_BYTES_MAX, EXTENDED_HEADERS_BYTES_MAX, EntryKind,
     EntryPath, ExcludeGlobs, InvalidGlob, Refusal, Unpacked, ZSTD_WINDOW_BYTES_MAX,
-    ZSTD_WINDOW_LOG_MAX, build_archive, inspect_archive, unpack_archive, unpack_inspected,
+    ZSTD_WINDOW_LOG_MAX, build_archive, inspect_archive, unpack_archive, unpack_closed,
 };
 pub use archive_format::{ArchiveFormat, archive_file_name};
 pub use bundle_name::{BUNDLE_NAME_CHARS_MAX, BundleName, InvalidBundleName};

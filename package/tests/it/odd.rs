@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::Command;
 
 use provisioning_package::{
-    ArchiveFormat, ArchiveReport, BuildOptions, EntryKind, build_archive, inspect_archive,
-    unpack_archive,
+    ArchiveFormat, ArchiveReport, BuildOptions, EntryKind, Unpacked, build_archive,
+    inspect_archive, unpack_archive, unpack_closed,
 };
 
 use crate::hostile::raw::{
@@ -24,7 +24,46 @@ fn accept(bytes: &[u8]) -> (ArchiveReport, tempfile::TempDir) {
     let report = inspect_archive(&archive).unwrap();
     let unpacked = unpack_archive(&archive, &home.path().join("to")).unwrap();
     assert_eq!(unpacked.report, report);
+    same_when_closed(&archive, &unpacked);
     (report, home)
+}
+
+/// Unpacks for a store too: the same tree and digests, read-only.
+fn same_when_closed(archive: &Path, unpacked: &Unpacked) {
+    let home = archive.parent().unwrap();
+    let closed = home.join("closed");
+    let digests = unpack_closed(archive, &unpacked.report, &closed).unwrap();
+    for (entry, digest) in unpacked.report.entries.iter().zip(digests) {
+        let (one, other) = (home.join("to").join(&entry.path), closed.join(&entry.path));
+        assert_eq!(
+            unpacked.digests.get(&entry.path),
+            digest.as_ref(),
+            "{}",
+            entry.path
+        );
+        let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode();
+        match &entry.kind {
+            EntryKind::File { .. } => {
+                assert_eq!(fs::read(&one).unwrap(), fs::read(&other).unwrap());
+                assert_eq!(mode(&other) & 0o7777, mode(&one) & 0o555);
+            }
+            EntryKind::Folder => assert_eq!(mode(&other) & 0o7777, 0o555),
+            EntryKind::Symlink { target } => {
+                assert_eq!(fs::read_link(&other).unwrap(), Path::new(target));
+            }
+        }
+    }
+    fs::remove_dir_all(&closed).unwrap_or_else(|_| open_and_remove(&closed));
+}
+
+/// Folders that nobody may write to can still be opened by their owner.
+fn open_and_remove(folder: &Path) {
+    let chmod = Command::new("chmod")
+        .args(["-R", "u+w"])
+        .arg(folder)
+        .status();
+    assert!(chmod.unwrap().success());
+    fs::remove_dir_all(folder).unwrap();
 }
 
 fn accept_entries(entries: Vec<Head>) -> (Vec<String>, tempfile::TempDir) {
