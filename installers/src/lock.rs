@@ -7,6 +7,7 @@ use std::io::{Read as _, Seek as _, Write as _};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
@@ -26,6 +27,9 @@ pub struct Holder {
     pub pid: Option<u32>,
     /// What it does.
     pub command: Option<String>,
+    /// Since when it has been at it.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 impl fmt::Display for Holder {
@@ -34,6 +38,10 @@ impl fmt::Display for Holder {
             (Some(pid), Some(command)) => write!(f, "process {pid} (`{command}`)"),
             (Some(pid), None) => write!(f, "process {pid}"),
             (None, _) => f.write_str("another process"),
+        }?;
+        match self.since {
+            Some(since) => write!(f, " since {}", since.strftime("%Y-%m-%d %H:%M:%SZ")),
+            None => Ok(()),
         }
     }
 }
