@@ -143,7 +143,7 @@ pub fn apply(
 
     let records = decide_config(prefix, current.as_ref(), plan, prepared, &staged)?;
     let generation = compose(plan, prepared, records, context);
-    let notes = config_files::notes(prefix, &generation.config);
+    let notes = config_files::notes(prefix, current.as_ref(), &generation.config);
     build(prefix, &generation)?;
     config_files::save_edited(prefix, &generation.config)?;
     observer.reached(Step::Built);
