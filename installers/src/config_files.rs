@@ -273,20 +273,20 @@ fn make_way(prefix: &Prefix, records: &mut [ConfigRecord]) -> Result<(), Install
 /// left there by us and not touched since.
 fn free_beside(
     file: &Path,
-    wanted: Beside,
+    mut wanted: Beside,
     earlier: Option<&Beside>,
 ) -> Result<Beside, InstallError> {
-    let mut suffix = wanted.suffix.clone();
+    let name = wanted.suffix.clone();
     let mut number = 0_u32;
     loop {
-        let found = digest_on_disk(&with_suffix(file, &suffix))?;
-        let is_ours = earlier.is_some_and(|it| it.suffix == suffix && Some(it.digest) == found);
+        let found = digest_on_disk(&with_suffix(file, &wanted.suffix))?;
+        let is_ours =
+            earlier.is_some_and(|it| it.suffix == wanted.suffix && Some(it.digest) == found);
         if found.is_none() || found == Some(wanted.digest) || is_ours {
-            let digest = wanted.digest;
-            return Ok(Beside { suffix, digest });
+            return Ok(wanted);
         }
         number += 1;
-        suffix = format!("{}.{number}", wanted.suffix);
+        wanted.suffix = format!("{name}.{number}");
     }
 }
 

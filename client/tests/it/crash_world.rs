@@ -140,8 +140,9 @@ impl Home {
     pub(crate) fn copy(&self) -> Self {
         let folder = TempDir::new().unwrap();
         let from = self.folder.path().join(".");
-        let copied = Command::new("cp").arg("-a").arg(from).arg(folder.path());
-        assert!(copied_well(copied), "cp -a");
+        let mut copy = Command::new("cp");
+        let copy = copy.arg("-a").arg(from).arg(folder.path());
+        assert!(copied_well(copy), "cp -a");
         Self {
             folder,
             registry: self.registry.clone(),
@@ -192,12 +193,17 @@ impl Home {
         serde_json::from_str(&self.ok(&all)).unwrap()
     }
 
+    /// What is installed.
+    pub(crate) fn packages(&self) -> Vec<String> {
+        packages(&self.json(&["list"]))
+    }
+
     /// What is to be seen here.
     fn state(&self) -> State {
         let history = self.json(&["history"]);
         let generations = history["generations"].as_array().unwrap();
         State {
-            packages: packages(&self.json(&["list"])),
+            packages: self.packages(),
             generations: generations
                 .iter()
                 .map(|it| it["generation"].as_u64().unwrap())
@@ -273,21 +279,29 @@ impl Home {
 
 impl Change {
     /// Whether it removes generations and adds none.
-    fn is_collection(&self) -> bool {
+    pub(crate) fn is_collection(&self) -> bool {
         self.words.first() == Some(&"gc")
     }
 }
 
-/// Says why a test does nothing here; where everything is required, that is a failure.
+/// What the environment asks of a long run.
 #[expect(
     clippy::disallowed_methods,
-    reason = "whoever runs the tests says in the environment what may be missing"
+    reason = "a long run of a test is asked for by its environment"
 )]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The same, as a number.
+pub(crate) fn number(name: &str) -> Option<u64> {
+    variable(name)?.parse().ok()
+}
+
+/// Says why a test does nothing here; where everything is required, that is a failure.
 pub(crate) fn skip(why: &str) {
-    assert!(
-        std::env::var_os("PROVISIONING_TEST_REQUIRE_ALL").is_none(),
-        "this must run here: {why}"
-    );
+    let is_required = variable("PROVISIONING_TEST_REQUIRE_ALL").is_some();
+    assert!(!is_required, "this must run here: {why}");
     println!("skipped: {why}");
 }
 

@@ -8,7 +8,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::crash_world::{Change, CrashWorld, Dice, Home};
+use crate::crash_world::{Change, CrashWorld, Dice, Home, number};
 
 /// How many kills are enough to run all the time.
 const KILLS: u64 = 60;
@@ -84,12 +84,4 @@ fn strike(home: &Home, change: &Change, instant: Duration) -> bool {
     std::thread::sleep(instant);
     let _ = child.kill();
     child.wait().unwrap().code().is_none()
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a long run of a test is asked for by its environment"
-)]
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
 }

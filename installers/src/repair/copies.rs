@@ -68,7 +68,11 @@ impl<'a> Copies<'a> {
             if !self.copy(receipt, (path, file), &old, &to)? {
                 return Ok(false);
             }
-            let mode = if file.executable { PROGRAM_MODE } else { FILE_MODE };
+            let mode = if file.executable {
+                PROGRAM_MODE
+            } else {
+                FILE_MODE
+            };
             set_mode(&to, mode)?;
         }
         for (path, target) in &receipt.links {
