@@ -302,7 +302,13 @@ pub(crate) fn number(name: &str) -> Option<u64> {
 pub(crate) fn skip(why: &str) {
     let is_required = variable("PROVISIONING_TEST_REQUIRE_ALL").is_some();
     assert!(!is_required, "this must run here: {why}");
-    println!("skipped: {why}");
+    say(&format!("skipped: {why}"));
+}
+
+/// Says something to whoever watches the tests run.
+#[expect(clippy::print_stdout, reason = "a seed must be seen to be used again")]
+pub(crate) fn say(text: &str) {
+    println!("{text}");
 }
 
 /// Files of killed runs below the prefix.

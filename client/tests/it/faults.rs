@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::crash_world::{Change, CrashWorld, Dice, Home, number, variable};
+use crate::crash_world::{Change, CrashWorld, Dice, Home, number, say, variable};
 
 /// Calls that are tried, and with which errors.
 const FAULTS: [(&str, &[&str]); 9] = [
@@ -40,7 +40,7 @@ fn every_call_that_fails_once_leaves_a_whole_state_and_is_reported() {
     }
     let all = variable("PROVISIONING_CRASH_FAULTS").is_some_and(|it| it == "all");
     let seed = number("PROVISIONING_CRASH_SEED").unwrap_or_else(Dice::new_seed);
-    println!("seed {seed}");
+    say(&format!("PROVISIONING_CRASH_SEED={seed}"));
     let world = CrashWorld::new();
     let mut dice = Dice::new(seed);
     let (mut runs, mut refused) = (0, 0);
@@ -63,7 +63,7 @@ fn every_call_that_fails_once_leaves_a_whole_state_and_is_reported() {
             }
         }
     }
-    println!("{runs} faults, {refused} of them refused");
+    say(&format!("{runs} faults, {refused} of them refused"));
     assert!(runs > 0, "no fault was met at all");
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::crash_world::{CrashWorld, Home};
 
 /// Sizes of the disk that `install` runs out of, in KiB: none is enough for all of it.
-const SIZES_KIB: [u32; 9] = [8, 40, 72, 104, 200, 600, 1200, 2000, 2400];
+const SIZES_KIB: [u32; 9] = [8, 40, 72, 104, 200, 600, 1200, 2000, 2150];
 
 /// A disk in memory, mounted over a folder until it is dropped.
 struct Disk<'a>(&'a Path);

@@ -8,7 +8,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::crash_world::{Change, CrashWorld, Dice, Home, number};
+use crate::crash_world::{Change, CrashWorld, Dice, Home, number, say};
 
 /// How many kills are enough to run all the time.
 const KILLS: u64 = 60;
@@ -17,16 +17,19 @@ const KILLS: u64 = 60;
 fn a_client_killed_at_any_instant_leaves_a_whole_state_and_the_next_one_works() {
     let kills = number("PROVISIONING_CRASH_KILLS").unwrap_or(KILLS);
     let seed = number("PROVISIONING_CRASH_SEED").unwrap_or_else(Dice::new_seed);
-    println!("PROVISIONING_CRASH_KILLS={kills} PROVISIONING_CRASH_SEED={seed}");
+    say(&format!(
+        "PROVISIONING_CRASH_KILLS={kills} PROVISIONING_CRASH_SEED={seed}"
+    ));
     let world = CrashWorld::new();
     let mut dice = Dice::new(seed);
     let mut tally = Tally::default();
     let changes = world.changes();
-    let times: Vec<_> = changes.iter().map(|it| undisturbed(it)).collect();
+    let times: Vec<_> = changes.iter().map(undisturbed).collect();
     for kill in 0..kills {
         let index = usize::try_from(kill).unwrap() % changes.len();
         let (change, time) = (&changes[index], times[index]);
-        let instant = Duration::from_micros(dice.below(time.as_micros() as u64 * 11 / 10));
+        let instant =
+            Duration::from_micros(dice.below(u64::try_from(time.as_micros()).unwrap() * 11 / 10));
         let home = change.before.copy();
         let label = format!(
             "kill {kill} of seed {seed}: {} after {instant:?}",
@@ -37,7 +40,7 @@ fn a_client_killed_at_any_instant_leaves_a_whole_state_and_the_next_one_works() 
         tally.note(was_killed, is_new);
         home.goes_on(change, &label);
     }
-    println!("{tally:?}; undisturbed: {times:?}");
+    say(&format!("{tally:?}; undisturbed: {times:?}"));
 }
 
 #[derive(Debug, Default)]
