@@ -32,7 +32,7 @@ mod source;
 pub(crate) use archives::{WantedArchive, cached_size, take_cached};
 pub(crate) use discovery::discover;
 pub(crate) use http::writing_client;
-pub(crate) use lazy_index::{Guess, LazyIndex};
+pub(crate) use lazy_index::LazyIndex;
 pub(crate) use source::Source;
 
 use archives::ArchiveCache;

@@ -92,7 +92,7 @@ pub(crate) async fn ensure(intent: &Intent, context: &Context) -> Outcome<()> {
 pub(crate) fn open_prefix(context: &Context, mode: Mode) -> Outcome<Prefix> {
     let prefix = Prefix::new(context.settings.prefix()?);
     if mode == Mode::Do {
-        recover(&prefix, &holder("recover", context));
+        recover(&prefix, &holder("recover"));
     }
     Ok(prefix)
 }
@@ -111,7 +111,7 @@ async fn execute(
 ) -> Outcome<Applied> {
     let mut archives = fetch(plan, prefix, registry, context).await?;
     let mut prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
-    let lock = lock(prefix, &intent.reason(), context)?;
+    let lock = lock(prefix, intent, context)?;
     let found = prefix.current_number()?;
     if found != plan.base {
         // Another writer came first. Under the lock nobody can come again.
@@ -162,16 +162,7 @@ async fn fetch(
     if absent.is_empty() || plan.restores.is_some() {
         return Ok(BTreeMap::new());
     }
-    fetch_choices(&absent, registry, context).await
-}
-
-/// Fetches the archives of `choices`: from the cache where it has all of them.
-pub(crate) async fn fetch_choices(
-    choices: &[&Choice],
-    registry: &mut Registry,
-    context: &Context,
-) -> Outcome<BTreeMap<Digest, PathBuf>> {
-    let wanted: Vec<WantedArchive> = choices
+    let wanted: Vec<WantedArchive> = absent
         .iter()
         .map(|it| WantedArchive {
             label: format!("{} {}", it.name, it.version),
@@ -189,11 +180,10 @@ pub(crate) async fn fetch_choices(
     Ok(wanted.into_iter().map(|it| it.digest).zip(paths).collect())
 }
 
-/// The right to write to a prefix; `reason` is what whoever waits for us is told.
-pub(crate) fn lock(prefix: &Prefix, reason: &str, context: &Context) -> Outcome<WriterLock> {
+fn lock(prefix: &Prefix, intent: &Intent, context: &Context) -> Outcome<WriterLock> {
     let patience = context.settings.lock_timeout;
     let patience = Duration::try_from(patience).unwrap_or(Duration::ZERO);
-    let holder = holder(reason, context);
+    let holder = holder(&intent.reason());
     let lock = tokio::task::block_in_place(|| {
         WriterLock::acquire(prefix, &holder, patience, &mut |other| {
             context.output.status(&format!("waiting for {other}"));
@@ -202,12 +192,10 @@ pub(crate) fn lock(prefix: &Prefix, reason: &str, context: &Context) -> Outcome<
     Ok(lock)
 }
 
-/// What whoever waits for this run is told.
-pub(crate) fn holder(command: &str, context: &Context) -> Holder {
+fn holder(command: &str) -> Holder {
     Holder {
         pid: Some(std::process::id()),
         command: Some(command.to_owned()),
-        since: Some(context.now()),
     }
 }
 

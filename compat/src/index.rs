@@ -1,9 +1,14 @@
 //! What the registry says about packages, as far as it was fetched.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod survey;
+
+use std::collections::BTreeSet;
 
 use provisioning_package::PackageName;
 use provisioning_registry_api::index::IndexEntry;
+use pubgrub::Map;
+
+pub use survey::{Survey, Surveyed};
 
 /// How unlike a name may be to be offered as the one that was meant.
 const NEAREST_SIMILARITY_MIN: f64 = 0.75;
@@ -12,8 +17,14 @@ const NEAREST_NAMES_MAX: usize = 3;
 
 /// Where the solver finds index entries.
 pub trait Index {
+    /// What the registry says about `name`, and what holds of all of its versions; `None`
+    /// when it has no such package.
+    fn surveyed(&self, name: &PackageName) -> Option<Surveyed<'_>>;
+
     /// What the registry says about `name`; `None` when it has no such package.
-    fn entry(&self, name: &PackageName) -> Option<&IndexEntry>;
+    fn entry(&self, name: &PackageName) -> Option<&IndexEntry> {
+        self.surveyed(name).map(|it| it.entry)
+    }
 
     /// Every name that is known, to guess what a misspelt one meant.
     fn names(&self) -> Vec<PackageName>;
@@ -22,7 +33,8 @@ pub trait Index {
 /// An index in memory.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryIndex {
-    entries: BTreeMap<PackageName, IndexEntry>,
+    places: Map<PackageName, usize>,
+    entries: Vec<(IndexEntry, Survey)>,
 }
 
 impl MemoryIndex {
@@ -33,12 +45,20 @@ impl MemoryIndex {
 
     /// Adds a package, in place of what was known about it.
     pub fn insert(&mut self, entry: IndexEntry) {
-        self.entries.insert(entry.name.clone(), entry);
+        let survey = Survey::of(&entry);
+        if let Some(place) = self.places.get(&entry.name) {
+            self.entries[*place] = (entry, survey);
+        } else {
+            self.places.insert(entry.name.clone(), self.entries.len());
+            self.entries.push((entry, survey));
+        }
     }
 
     /// Every entry, by name.
     pub fn entries(&self) -> impl Iterator<Item = &IndexEntry> {
-        self.entries.values()
+        let mut entries: Vec<&IndexEntry> = self.entries.iter().map(|it| &it.0).collect();
+        entries.sort_unstable_by(|left, right| left.name.cmp(&right.name));
+        entries.into_iter()
     }
 }
 
@@ -53,12 +73,13 @@ impl FromIterator<IndexEntry> for MemoryIndex {
 }
 
 impl Index for MemoryIndex {
-    fn entry(&self, name: &PackageName) -> Option<&IndexEntry> {
-        self.entries.get(name)
+    fn surveyed(&self, name: &PackageName) -> Option<Surveyed<'_>> {
+        let (entry, survey) = &self.entries[*self.places.get(name)?];
+        Some(Surveyed { entry, survey })
     }
 
     fn names(&self) -> Vec<PackageName> {
-        self.entries.keys().cloned().collect()
+        self.entries().map(|it| it.name.clone()).collect()
     }
 }
 

@@ -29,7 +29,7 @@ mod solver;
 mod versions_toml;
 
 pub use fit::{Lint, Misfit, lint, misfits};
-pub use index::{Index, MemoryIndex, nearest_names, needed};
+pub use index::{Index, MemoryIndex, Survey, Surveyed, nearest_names, needed};
 pub use lockfile::{
     Disagreement, InvalidLockfile, LOCK_SCHEMA, LockedPackage, LockedRegistry, Lockfile,
 };
@@ -47,5 +47,5 @@ pub use questions::verdict::{Verdict, verdict};
 pub use questions::why::{Step, WAYS_MAX, Way, Why, is_asked_for, why};
 pub use request::{Hold, Owner, Request, Wanted};
 pub use solution::{Chosen, Move, Solution, Warning};
-pub use solver::{Budget, Step as SolveStep, solve, solve_reading, solve_until};
+pub use solver::{Budget, solve, solve_until, solve_within};
 pub use versions_toml::{BundleDraft, MatrixErrors, Note, VersionsToml};

@@ -54,6 +54,9 @@ pub enum BoundOn {
 impl Matrix {
     /// The row of exactly this version; build metadata does not count.
     pub fn row(&self, name: &PackageName, version: &Version) -> Option<&Row> {
+        if self.rows.is_empty() {
+            return None;
+        }
         let rows = self.rows.get(name)?;
         if version.build.is_empty() {
             rows.get(version)
@@ -77,7 +80,7 @@ impl Matrix {
     /// Whether `version` has no row although other versions of the package have: nobody
     /// said what it goes together with.
     pub fn is_unlisted(&self, name: &PackageName, version: &Version) -> bool {
-        self.rows.contains_key(name) && self.row(name, version).is_none()
+        !self.rows.is_empty() && self.rows.contains_key(name) && self.row(name, version).is_none()
     }
 
     /// Adds a row; the row that was there already, if one was, stays and is returned.

@@ -4,8 +4,12 @@
 //! widens it: then a pre-release counts as a version like any other within the bounds, but
 //! never as part of the next release (`^1.0` does not let in `2.0.0-rc.1`).
 
+mod interval;
+
 use provisioning_package::{Version, VersionReq};
 use semver::{BuildMetadata, Comparator, Op, Prerelease};
+
+pub(crate) use interval::{Interval, Release, interval, release};
 
 /// Whether pre-releases need to be named by a requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use provisioning_package::{Kind, PackageName, Version};
 use provisioning_registry_api::index::IndexArchive;
@@ -28,7 +29,7 @@ pub struct Chosen {
     pub archive: IndexArchive,
     /// Who brought it, as sentences would name them: `you`, `bundle stable-3.2`,
     /// `platform 2.5.3`.
-    pub brought_by: Vec<String>,
+    pub brought_by: Vec<Arc<str>>,
 }
 
 /// An installed package that moved although nothing was asked of it directly.

@@ -11,17 +11,17 @@ mod provider;
 mod settle;
 pub(crate) mod universe;
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provisioning_package::PackageName;
 use pubgrub::PubGrubError;
 
 use crate::index::Index;
 use crate::matrix::Matrix;
 use crate::no_solution::{self, NoSolution};
-use crate::request::{Hold, Request};
+use crate::request::{Hold, Request, Wanted};
 use crate::solution::Solution;
 use numbers::Number;
 use proof::{Fact, Proof};
@@ -30,6 +30,10 @@ use universe::{Holding, PackageId, Universe};
 
 /// How many decisions a search may take at most; the hardest real indexes take thousands.
 pub(crate) const DECISIONS_MAX: u32 = 5_000_000;
+
+/// How many runs of a search may leave packages alone that are bounded and not brought, in
+/// the hope that nothing will bring them. Nearly always one or two will do.
+const WAITING_RUNS_MAX: u32 = 4;
 
 /// How many decisions each step of shortening a proof may take.
 const SHORTENING_DECISIONS_MAX: u32 = 2_000;
@@ -56,16 +60,11 @@ pub struct Budget<'c> {
     pub hints: Duration,
 }
 
-/// What a search with entries missing comes to.
-#[derive(Debug)]
-pub enum Step {
-    /// The answer.
-    Done(Box<Result<Solution, NoSolution>>),
-    /// Read these packages' index entries, and ask again.
-    Read(Vec<PackageName>),
-}
-
 /// One version for each package that `request` needs, or why there is none.
+///
+/// `index` is asked about a package when a candidate for the solution first needs it;
+/// packages that are only bounded, by a matrix row or an optional requirement, are asked
+/// for once something brings them.
 pub fn solve(
     request: &Request,
     matrix: &Matrix,
@@ -85,22 +84,16 @@ pub fn solve_until(
         search: cancelled,
         hints: cancelled,
     };
-    match answer(request, matrix, index, &|_| false, &deadlines) {
-        Step::Done(answer) => *answer,
-        Step::Read(_) => unreachable!("every package counts as read"),
-    }
+    answer(request, matrix, index, &deadlines)
 }
 
-/// [`solve`], with entries read only when an answer depends on them: while `is_unread` says
-/// yes to a package that `index` has no entry for, it counts as fitting everything. Packages
-/// that no candidate for a solution needs are never asked for.
-pub fn solve_reading(
+/// [`solve`], within `budget`.
+pub fn solve_within(
     request: &Request,
     matrix: &Matrix,
     index: &dyn Index,
-    is_unread: &dyn Fn(&PackageName) -> bool,
     budget: &Budget<'_>,
-) -> Step {
+) -> Result<Solution, NoSolution> {
     let refused_at = Cell::new(None);
     let deadlines = Deadlines {
         search: &|| (budget.elapsed)() > budget.search,
@@ -111,7 +104,7 @@ pub fn solve_reading(
             now.saturating_sub(from) > budget.hints
         },
     };
-    answer(request, matrix, index, is_unread, &deadlines)
+    answer(request, matrix, index, &deadlines)
 }
 
 /// Who is asked whether time is up.
@@ -124,47 +117,38 @@ fn answer(
     request: &Request,
     matrix: &Matrix,
     index: &dyn Index,
-    is_unread: &dyn Fn(&PackageName) -> bool,
     deadlines: &Deadlines<'_>,
-) -> Step {
+) -> Result<Solution, NoSolution> {
     // Whatever order the wishes came in, everything that follows sees one.
-    let mut sorted = request.clone();
-    sorted.wanted.sort_by_cached_key(universe::wanted_key);
-    let request = &sorted;
+    let is_sorted =
+        |it: &[Wanted]| it.is_sorted_by(|left, right| universe::order(left, right).is_le());
+    let mut sorted = Cow::Borrowed(request);
+    if !is_sorted(&sorted.wanted) {
+        sorted.to_mut().wanted.sort_by(universe::order);
+    }
+    let request = &*sorted;
     let holding = match request.hold {
         Hold::Free => Holding::Free,
         Hold::Held | Hold::Preferred => Holding::Preferred,
     };
-    let of_picks = |universe: &Universe<'_>, picks: &Picks| {
-        if universe.note_unread(picks, universe) {
-            return Step::Read(universe.take_unread());
-        }
-        Step::Done(Box::new(Ok(settle::settle(universe, picks))))
-    };
     if request.hold == Hold::Held && !request.installed.is_empty() {
-        let held = Universe::new(request, matrix, index, Holding::Held).reading(is_unread);
+        let held = Universe::new(request, matrix, index, Holding::Held);
         if let Ok(picks) = search(&held, DECISIONS_MAX, deadlines.search) {
-            return of_picks(&held, &picks);
+            return Ok(settle::settle(&held, &picks));
         }
     }
-    let universe = Universe::new(request, matrix, index, holding).reading(is_unread);
+    let universe = Universe::new(request, matrix, index, holding);
     match search(&universe, DECISIONS_MAX, deadlines.search) {
-        Ok(picks) => of_picks(&universe, &picks),
-        Err(Failure::Cancelled) => Step::Done(Box::new(Err(no_solution::gave_up()))),
+        Ok(picks) => Ok(settle::settle(&universe, &picks)),
+        Err(Failure::Cancelled) => Err(no_solution::gave_up()),
         Err(Failure::Impossible(proof)) => {
             // Shortened in a universe of its own: there, every version is decided on by itself.
-            let lean = Universe::new(request, matrix, index, holding).reading(is_unread);
+            let lean = Universe::new(request, matrix, index, holding);
             let (universe, proof) = match shortened(&universe, &proof, &lean, deadlines.hints) {
                 Some(shorter) => (&lean, shorter),
                 None => (&universe, proof),
             };
-            let refusal = no_solution::explain(universe, &proof, deadlines.hints);
-            let unread = universe.take_unread();
-            if unread.is_empty() {
-                Step::Done(Box::new(Err(refusal)))
-            } else {
-                Step::Read(unread)
-            }
+            Err(no_solution::explain(universe, &proof, deadlines.hints))
         }
     }
 }
@@ -210,19 +194,19 @@ fn shortened<'a>(
     }
 }
 
-/// Runs `pubgrub`, again if a package turned out to need a guard late or the search to be
-/// hard.
+/// Runs `pubgrub`, again if something was expanded before it was known what that takes, or
+/// the search turned out to be hard.
 pub(crate) fn search<'a>(
     universe: &Universe<'a>,
     decisions_max: u32,
     cancelled: &dyn Fn() -> bool,
 ) -> Result<Picks, Failure<'a>> {
-    loop {
-        universe.restart();
+    for run in 0.. {
+        universe.restart(run < WAITING_RUNS_MAX);
         let provider = Provider::new(universe, decisions_max, cancelled);
         let found = pubgrub::resolve(&provider, Node::Root, Number::of(0, 1));
-        // What was found without a guard that something needs is not to be trusted.
-        let is_final = !universe.is_guarded_late();
+        // What was found while a bound did not count yet is not to be trusted.
+        let is_final = !universe.is_expanded_early();
         match found {
             Ok(selected) if is_final => {
                 return Ok(selected
@@ -250,6 +234,7 @@ pub(crate) fn search<'a>(
             },
         }
     }
+    unreachable!("only an answer or the deadline ends the search")
 }
 
 #[cfg(test)]

@@ -3,15 +3,17 @@
 
 use std::time::{Duration, Instant};
 
-use provisioning_compat::{Index, Matrix, Request};
+use provisioning_compat::{Budget, Index, Matrix, Request};
 
 use super::registry::Registry;
 use crate::context::Context;
 use crate::failure::Outcome;
-use crate::registry::{Guess, LazyIndex};
 
 /// How long the solver may search.
 const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
+/// How much longer, after a refusal, it may look for what would fit instead. A refusal is
+/// told within a second, the start of the command included.
+const HINTS_TIME_MAX: Duration = Duration::from_millis(600);
 
 /// What an answer is found with.
 pub(crate) struct AtHand<'a> {
@@ -21,6 +23,8 @@ pub(crate) struct AtHand<'a> {
     pub(crate) index: &'a dyn Index,
     /// Whether the search is to end.
     pub(crate) cancelled: &'a dyn Fn() -> bool,
+    /// How long one question may take.
+    pub(crate) budget: Budget<'a>,
 }
 
 /// Asks `question` about `request`, under the matrix that the registry serves.
@@ -44,28 +48,26 @@ pub(crate) async fn consult_under<T>(
     question: impl FnOnce(&AtHand<'_>) -> T,
 ) -> Outcome<T> {
     let index = registry.reader(context).await?.lazy_index();
-    fetch_ahead(&index, request)?;
+    index.fetch_ahead(request, matrix)?;
     let started = Instant::now();
-    let cancelled = || started.elapsed() > SEARCH_TIME_MAX || index.has_failed();
+    // What could not be fetched ends the search like a deadline.
+    let elapsed = || {
+        if index.has_failed() {
+            Duration::MAX
+        } else {
+            started.elapsed()
+        }
+    };
     let answer = question(&AtHand {
         matrix,
         index: &index,
-        cancelled: &cancelled,
+        cancelled: &|| elapsed() > SEARCH_TIME_MAX,
+        budget: Budget {
+            elapsed: &elapsed,
+            search: SEARCH_TIME_MAX,
+            hints: HINTS_TIME_MAX,
+        },
     });
     index.finish()?;
     Ok(answer)
-}
-
-/// Fetches what the search for `request` probably meets.
-fn fetch_ahead(index: &LazyIndex<'_>, request: &Request) -> Outcome<()> {
-    let wanted = request.wanted.iter().filter(|it| !it.optional);
-    let wanted: Vec<_> = wanted
-        .map(|it| (it.name.clone(), it.selector.clone()))
-        .collect();
-    let guess = if request.minimal {
-        Guess::Oldest
-    } else {
-        Guess::Newest
-    };
-    index.fetch_ahead(&wanted, &request.installed, guess)
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use provisioning_bundles::foreign_digests;
-use provisioning_compat::{Hold, Index, NoSolution, Owner, Request, Solution, Wanted, solve_until};
+use provisioning_compat::{
+    Hold, Index, NoSolution, Owner, Request, Solution, Wanted, solve_within,
+};
 use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, plan};
 use provisioning_package::{PackageName, Selector, Spec, Target, VersionReq};
 
@@ -130,7 +132,7 @@ pub(crate) async fn search<T>(
         if let Some(name) = asked.now.iter().find(is_unknown) {
             return Found::Unknown(name.clone());
         }
-        match solve_until(request, at_hand.matrix, at_hand.index, at_hand.cancelled) {
+        match solve_within(request, at_hand.matrix, at_hand.index, &at_hand.budget) {
             Err(problem) => Found::Nothing(problem),
             Ok(solution) => match foreign(asked, &solution) {
                 Some(failure) => Found::Foreign(failure),

@@ -2,37 +2,31 @@
 //! meets its package, so only what a solution needs is read and parsed.
 //!
 //! One round trip for each package would be slow over a network, so what a search probably
-//! meets is fetched ahead, many at a time: from each package asked for, the newest version
-//! that was required, what that needs, and so on. A wrong guess costs an entry that nobody
-//! reads, never a wrong answer.
+//! meets is fetched ahead, many at a time: from each package asked for, the version that will
+//! probably be taken (`guess`), what that needs, and so on. A wrong guess costs an entry that
+//! nobody needs, never a wrong answer.
 //!
 //! A failure to fetch is kept, ends the search, and is told in place of its outcome.
 
-use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod guess;
 
-use provisioning_compat::Index;
-use provisioning_package::{PackageName, Selector, Version, VersionReq};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+
+use provisioning_compat::{Index, Matrix, Request, Survey, Surveyed};
+use provisioning_package::PackageName;
 use provisioning_registry_api::index::IndexEntry;
 use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 
 use super::RegistryReader;
 use crate::failure::{Exit, Failure, Outcome};
+use guess::Guess;
 
 /// Packages that one search may look at.
 const PACKAGES_MAX: usize = 65_536;
 /// Packages that are fetched ahead; beyond these, the search asks for what it meets.
 const AHEAD_MAX: usize = 32_768;
-
-/// Which version of a package a search probably takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Guess {
-    /// The newest that was required.
-    Newest,
-    /// The oldest that was required.
-    Oldest,
-}
 
 /// The registry's index, fetched as it is read.
 pub(crate) struct LazyIndex<'r> {
@@ -40,7 +34,7 @@ pub(crate) struct LazyIndex<'r> {
     /// Where each entry is in `entries`; `None` for what the registry does not have.
     places: RefCell<HashMap<PackageName, Option<usize>>>,
     /// Entries in the order in which they came. What is handed out stays where it is.
-    entries: Vec<OnceCell<Box<IndexEntry>>>,
+    entries: Vec<OnceCell<Box<(IndexEntry, Survey)>>>,
     count: Cell<usize>,
     failure: RefCell<Option<Failure>>,
 }
@@ -52,7 +46,7 @@ enum Known<'i> {
     /// The registry does not have it.
     Nothing,
     /// What the registry says.
-    Entry(&'i IndexEntry),
+    Entry(Surveyed<'i>),
 }
 
 impl<'r> LazyIndex<'r> {
@@ -69,38 +63,27 @@ impl<'r> LazyIndex<'r> {
         }
     }
 
-    /// Fetches ahead what a search for `wanted` probably meets. `installed` is tried first
-    /// where it is there.
-    pub(crate) fn fetch_ahead(
-        &self,
-        wanted: &[(PackageName, Selector)],
-        installed: &BTreeMap<PackageName, Version>,
-        guess: Guess,
-    ) -> Outcome<()> {
-        let mut required: HashSet<(PackageName, VersionReq)> = HashSet::new();
-        let mut followed: HashSet<(PackageName, Version)> = HashSet::new();
-        let mut level: Vec<(PackageName, Selector)> = wanted.to_vec();
+    /// Fetches ahead what a search for `request` under `matrix` probably meets: one round
+    /// trip for each level of requirements, not one for each package.
+    pub(crate) fn fetch_ahead(&self, request: &Request, matrix: &Matrix) -> Outcome<()> {
+        let mut guess = Guess::of(request);
+        let mut level: BTreeSet<PackageName> = request
+            .wanted
+            .iter()
+            .filter(|it| !it.optional)
+            .map(|it| it.name.clone())
+            .collect();
         while !level.is_empty() && self.count.get() < AHEAD_MAX {
-            let names: BTreeSet<PackageName> = level.iter().map(|it| it.0.clone()).collect();
-            self.fetch(&names.into_iter().collect::<Vec<_>>())?;
-            let mut next = Vec::new();
-            for (name, selector) in level {
-                let Known::Entry(entry) = self.known(&name) else {
+            self.fetch(&level.iter().cloned().collect::<Vec<_>>())?;
+            let mut next = BTreeSet::new();
+            for name in level {
+                let Known::Entry(known) = self.known(&name) else {
                     continue;
                 };
-                let Some(version) = likely(entry, &selector, installed.get(&name), guess) else {
+                let Some(version) = guess.version(known.entry) else {
                     continue;
                 };
-                if !followed.insert((name, version.version.clone())) {
-                    continue;
-                }
-                for (needed, dependency) in &version.dependencies {
-                    let key = (needed.clone(), dependency.req.clone());
-                    if !dependency.optional && required.insert(key) {
-                        let selector = Selector::Requirement(dependency.req.clone());
-                        next.push((needed.clone(), selector));
-                    }
-                }
+                next.extend(guess.follow(&name, version, matrix));
             }
             level = next;
         }
@@ -123,7 +106,10 @@ impl<'r> LazyIndex<'r> {
             Some(place) => *place,
         };
         let entry = place.and_then(|it| self.entries[it].get());
-        entry.map_or(Known::Nothing, |it| Known::Entry(it))
+        entry.map_or(Known::Nothing, |it| {
+            let (entry, survey) = &**it;
+            Known::Entry(Surveyed { entry, survey })
+        })
     }
 
     /// Fetches those of `names` that were not asked for yet.
@@ -145,7 +131,8 @@ impl<'r> LazyIndex<'r> {
             let Some(cell) = self.entries.get(place) else {
                 return Err(too_many());
             };
-            let _ = cell.set(Box::new(entry));
+            let survey = Survey::of(&entry);
+            let _ = cell.set(Box::new((entry, survey)));
             self.count.set(place + 1);
             places.insert(name, Some(place));
         }
@@ -157,9 +144,9 @@ impl<'r> LazyIndex<'r> {
 }
 
 impl Index for LazyIndex<'_> {
-    fn entry(&self, name: &PackageName) -> Option<&IndexEntry> {
+    fn surveyed(&self, name: &PackageName) -> Option<Surveyed<'_>> {
         match self.known(name) {
-            Known::Entry(entry) => return Some(entry),
+            Known::Entry(known) => return Some(known),
             Known::Nothing => return None,
             Known::NotAsked if self.has_failed() => return None,
             Known::NotAsked => {}
@@ -169,7 +156,7 @@ impl Index for LazyIndex<'_> {
             return None;
         }
         match self.known(name) {
-            Known::Entry(entry) => Some(entry),
+            Known::Entry(known) => Some(known),
             Known::Nothing | Known::NotAsked => None,
         }
     }
@@ -183,31 +170,6 @@ impl Index for LazyIndex<'_> {
             .collect();
         names.sort();
         names
-    }
-}
-
-/// The version that a search probably takes.
-fn likely<'e>(
-    entry: &'e IndexEntry,
-    selector: &Selector,
-    installed: Option<&Version>,
-    guess: Guess,
-) -> Option<&'e provisioning_registry_api::index::IndexVersion> {
-    let req = selector.requirement();
-    let fitting = entry
-        .versions
-        .iter()
-        .filter(|it| it.yanked.is_none() && req.matches(&it.version));
-    let kept = entry
-        .versions
-        .iter()
-        .find(|it| installed == Some(&it.version));
-    if kept.is_some() {
-        return kept;
-    }
-    match guess {
-        Guess::Newest => fitting.max_by(|left, right| left.version.cmp(&right.version)),
-        Guess::Oldest => fitting.min_by(|left, right| left.version.cmp(&right.version)),
     }
 }
 

@@ -129,15 +129,8 @@ fn registry_program() -> PathBuf {
     path
 }
 
-/// The client under test; a long run may name a copy that no build replaces.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a test is told where the program is by the environment"
-)]
+/// The client under test.
 pub(crate) fn client_program() -> PathBuf {
-    if let Some(path) = std::env::var_os("PROVISIONING_CLIENT_BIN") {
-        return path.into();
-    }
     PathBuf::from(env!("CARGO_BIN_EXE_provisioning"))
 }
 

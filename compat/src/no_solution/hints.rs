@@ -319,9 +319,6 @@ fn versions_of(
 ) -> Option<BTreeMap<PackageName, String>> {
     let relaxed = universe.asked_otherwise(request, Holding::Preferred);
     let picks = search(&relaxed, RELAXED_DECISIONS_MAX, cancelled).ok()?;
-    if universe.note_unread(&picks, &relaxed) {
-        return None;
-    }
     let versions = picks.iter().map(|(id, index)| {
         let view = relaxed.view(*id);
         (view.name.clone(), view.usable[*index].version.to_string())

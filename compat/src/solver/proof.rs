@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use pubgrub::{DerivationTree, VersionSet as _};
 
 use super::numbers::Numbers;
-use super::provider::Node;
+use super::provider::{Node, Unsaid};
 use super::universe::{Demand, PackageId, Reason, Universe};
 pub(crate) use steps::{Because, Bound, Step};
 
@@ -49,7 +49,7 @@ pub(crate) struct Fact<'a> {
     pub(crate) demand: Demand<'a>,
 }
 
-type Tree = DerivationTree<Node, Numbers, String>;
+type Tree = DerivationTree<Node, Numbers, Unsaid>;
 /// Who requires at which numbers, and which numbers of what.
 type Leaf = (Node, Numbers, Node, Numbers);
 type Key = (Option<PackageId>, PackageId, (u8, usize, String), bool);
@@ -240,9 +240,9 @@ fn is_same(
         Node::Root => false,
         // A run's demand of its own versions is no requirement.
         Node::Package(id) if Some(id) == owner => {
-            demand.target == id && (set.is_empty() || *demand.set == *set)
+            demand.target == id && (set.is_empty() || demand.set == *set)
         }
-        Node::Package(id) => demand.target == id && demand.brings && *demand.set == *set,
+        Node::Package(id) => demand.target == id && demand.brings && demand.set == *set,
         Node::Run(id) => {
             demand.target == id && demand.brings && {
                 let starts = universe.run_starts(id).unwrap_or_default();

@@ -93,7 +93,7 @@ proptest! {
             let demands = universe.demands_of_request();
             let usable = universe.view(demands[0].target).usable.clone();
             let versions: Vec<Version> = usable.iter().map(|it| it.version.clone()).collect();
-            ((*demands[0].set).clone(), versions)
+            (demands[0].set.clone(), versions)
         };
         let ((one, usable), (other, _)) = (sets(&left), sets(&right));
         prop_assert_eq!(usable.len(), versions.len());

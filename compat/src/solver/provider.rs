@@ -39,6 +39,11 @@ pub(crate) enum Node {
     Guard(PackageId),
 }
 
+/// A reason of ours in `pubgrub`'s tree, where there is none: every requirement is said as
+/// one, and every version that cannot be chosen has no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unsaid {}
+
 /// Why a search ended early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
@@ -146,7 +151,7 @@ impl<'u, 'a> Provider<'u, 'a> {
                             needs.push((Node::Run(target), runs));
                         }
                     }
-                    needs.push((Node::Package(target), (*demand.set).clone()));
+                    needs.push((Node::Package(target), demand.set.clone()));
                 }
                 _ => {
                     let set = demand.set.or_absent(self.universe.count(target));
@@ -176,7 +181,7 @@ impl DependencyProvider for Provider<'_, '_> {
     type V = Number;
     type VS = Numbers;
     type Priority = Priority;
-    type M = String;
+    type M = Unsaid;
     type Err = Stop;
 
     fn prioritize(
@@ -226,7 +231,7 @@ impl DependencyProvider for Provider<'_, '_> {
         &self,
         node: &Node,
         number: &Number,
-    ) -> Result<Dependencies<Node, Numbers, String>, Stop> {
+    ) -> Result<Dependencies<Node, Numbers, Unsaid>, Stop> {
         let needs = self.expand(*node, *number);
         Ok(Dependencies::Available(needs.into_iter().collect()))
     }
@@ -248,5 +253,11 @@ impl DependencyProvider for Provider<'_, '_> {
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Unsaid {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {}
     }
 }

@@ -3,41 +3,45 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use provisioning_package::{PackageName, Version, VersionReq};
 use provisioning_registry_api::index::{IndexVersion, PackageState};
 
 use super::Picks;
-use super::universe::{Universe, Unusable, View};
+use super::universe::{PackageId, Universe, Unusable, View};
 use crate::fit::misfits_with;
 use crate::no_solution::owner_phrase;
 use crate::request::{Hold, Owner, Wanted};
 use crate::solution::{Chosen, Move, Solution, Warning};
 
-type Picked<'a> = BTreeMap<PackageName, (Rc<View<'a>>, &'a IndexVersion)>;
+/// What was picked, by name.
+type Picked<'a> = Vec<(PackageId, Rc<View<'a>>, &'a IndexVersion)>;
 
 /// The answer for what was picked.
 pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
-    let mut picked: Picked<'_> = BTreeMap::new();
+    let mut picked: Picked<'_> = Vec::with_capacity(picks.len());
     for (id, index) in picks {
         let view = universe.view(*id);
         let version = view.usable[*index];
-        picked.insert(view.name.clone(), (view, version));
+        picked.push((*id, view, version));
     }
-    let mut owners = owners(universe, &picked);
+    picked.sort_unstable_by(|left, right| left.1.name.cmp(&right.1.name));
+    let mut owners = owners(universe, &picked, picks);
     let packages = picked
         .iter()
-        .map(|(name, (_, version))| {
+        .map(|(id, view, version)| {
             let archive = version
                 .archive_for(universe.request.target)
                 .expect("a version without an archive for the target is not usable");
+            let brought_by = owners.get_mut(id.place()).map(std::mem::take);
             let chosen = Chosen {
-                kind: name.kind(),
+                kind: view.name.kind(),
                 version: version.version.clone(),
                 archive: archive.clone(),
-                brought_by: owners.remove(name).unwrap_or_default(),
+                brought_by: brought_by.unwrap_or_default(),
             };
-            (name.clone(), chosen)
+            (view.name.clone(), chosen)
         })
         .collect();
     Solution {
@@ -47,21 +51,31 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
     }
 }
 
-/// Who brought each package: the request first, then other packages.
-fn owners(universe: &Universe<'_>, picked: &Picked<'_>) -> BTreeMap<PackageName, Vec<String>> {
-    let mut owners: BTreeMap<PackageName, Vec<String>> = BTreeMap::new();
-    for wanted in universe.request.wanted.iter().filter(|it| !it.optional) {
-        let of_package = owners.entry(wanted.name.clone()).or_default();
-        of_package.push(owner_phrase(&wanted.owner));
+/// Who brought each package, by its place: the request first, then other packages.
+fn owners(universe: &Universe<'_>, picked: &Picked<'_>, picks: &Picks) -> Vec<Vec<Arc<str>>> {
+    let places = picks.keys().next_back().map_or(0, |it| it.place() + 1);
+    let mut owners: Vec<Vec<Arc<str>>> = vec![Vec::new(); places];
+    let mut add = |id: PackageId, owner: Arc<str>| {
+        if let Some(of_package) = owners.get_mut(id.place()) {
+            of_package.push(owner);
+        }
+    };
+    let wanted = universe.request.wanted.iter().filter(|it| !it.optional);
+    let mut asked: Vec<(PackageId, Arc<str>)> = wanted
+        .map(|it| (universe.id(&it.name), owner_phrase(&it.owner).into()))
+        .collect();
+    asked.sort_unstable();
+    asked.dedup();
+    for (id, owner) in asked {
+        add(id, owner);
     }
-    for of_package in owners.values_mut() {
-        of_package.sort();
-        of_package.dedup();
-    }
-    for (owner, (_, version)) in picked {
-        let text = format!("{owner} {}", version.version);
-        for (name, _) in version.dependencies.iter().filter(|(_, it)| !it.optional) {
-            owners.entry(name.clone()).or_default().push(text.clone());
+    for (id, owner, version) in picked {
+        let brought = universe.brought(*id, picks[id]);
+        if !brought.is_empty() {
+            let text: Arc<str> = format!("{} {}", owner.name, version.version).into();
+            for id in brought {
+                add(id, Arc::clone(&text));
+            }
         }
     }
     owners
@@ -71,13 +85,14 @@ fn warnings(universe: &Universe<'_>, picked: &Picked<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let unlisted: Vec<(PackageName, Version)> = picked
         .iter()
-        .filter(|(name, (_, it))| universe.matrix.is_unlisted(name, &it.version))
-        .map(|(name, (_, it))| (name.clone(), it.version.clone()))
+        .filter(|(_, view, it)| universe.matrix.is_unlisted(&view.name, &it.version))
+        .map(|(_, view, it)| (view.name.clone(), it.version.clone()))
         .collect();
     if !unlisted.is_empty() {
         warnings.push(Warning::Unlisted { packages: unlisted });
     }
-    for (name, (view, version)) in picked {
+    for (_, view, version) in picked {
+        let name = &view.name;
         if let Some(yanked) = &version.yanked {
             warnings.push(Warning::Yanked {
                 name: name.clone(),
@@ -127,7 +142,8 @@ fn moved(universe: &Universe<'_>, picked: &Picked<'_>) -> Vec<Move> {
         .installed
         .iter()
         .filter_map(|(name, from)| {
-            let (view, to) = picked.get(name)?;
+            let id = universe.known_id(name)?;
+            let (_, view, to) = picked.iter().find(|it| it.0 == id)?;
             let is_asked = |it: &&Wanted| {
                 let named = matches!(it.owner, Owner::You { .. } | Owner::Bundle { .. });
                 named && it.name == *name && !universe.selects(&it.selector, from)
@@ -164,7 +180,7 @@ fn why_moved(
     };
     let mut set: BTreeMap<PackageName, &IndexVersion> = picked
         .iter()
-        .map(|(name, (_, version))| (name.clone(), *version))
+        .map(|(_, view, version)| (view.name.clone(), *version))
         .collect();
     set.insert(view.name.clone(), known);
     let misfits = misfits_with(universe.matrix, &set, universe.pre());

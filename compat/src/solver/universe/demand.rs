@@ -1,0 +1,263 @@
+//! What each choice demands of other packages.
+//!
+//! [`Universe::demands`] is the one place that knows which requirements a version has: its
+//! own, the matrix rows that apply, and the API bounds of extensions.
+
+use provisioning_package::{Kind, PackageName, Selector, Version, VersionReq};
+use provisioning_registry_api::index::IndexVersion;
+
+use super::{Brought, PackageId, Universe, View, is_exactly};
+use crate::matrix::BoundOn;
+use crate::requirement::{Interval, PreReleases, interval, meets, release};
+use crate::solver::numbers::Numbers;
+
+/// Something that a choice demands of a package.
+#[derive(Debug, Clone)]
+pub(crate) struct Demand<'a> {
+    pub(crate) target: PackageId,
+    /// Whether it brings the package, or bounds it where something else does.
+    pub(crate) brings: bool,
+    /// The versions that will do.
+    pub(crate) set: Numbers,
+    pub(crate) reason: Reason<'a>,
+}
+
+/// Why a choice demands something.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Reason<'a> {
+    /// `request.wanted[_]`.
+    Wanted(usize),
+    /// `request.pins`.
+    Pin,
+    /// The package's own requirement on another package.
+    Dependency(&'a VersionReq),
+    /// A bound of the package's row.
+    Row(&'a VersionReq),
+    /// A bound on extension APIs in a row of the demanded package.
+    Api,
+}
+
+impl Reason<'_> {
+    /// What orders reasons: the request's first, then those of packages.
+    pub(crate) fn key(&self) -> (u8, usize, String) {
+        match self {
+            Self::Wanted(place) => (0, *place, String::new()),
+            Self::Pin => (1, 0, String::new()),
+            Self::Dependency(req) => (2, 0, req.to_string()),
+            Self::Row(req) => (3, 0, req.to_string()),
+            Self::Api => (4, 0, String::new()),
+        }
+    }
+}
+
+impl<'a> Universe<'a> {
+    /// What the request itself demands.
+    pub(crate) fn demands_of_request(&self) -> Vec<Demand<'a>> {
+        // What is surely there is met first, so that a bound on it need not wait.
+        for wanted in self.request.wanted.iter().filter(|it| !it.optional) {
+            self.id(&wanted.name);
+        }
+        let wanted = self.wanted.iter().filter_map(|place| {
+            let wanted = &self.request.wanted[*place];
+            let brings = !wanted.optional;
+            let reason = Reason::Wanted(*place);
+            self.demand_of_selector((&wanted.name, &wanted.selector), brings, reason)
+        });
+        let pins = self.request.pins.iter();
+        let pins = pins.filter_map(|pin| self.demand_of_selector(pin, false, Reason::Pin));
+        let mut demands: Vec<Demand<'a>> = wanted.chain(pins).collect();
+        self.keep_what_counts(None, &mut demands);
+        demands
+    }
+
+    /// What number `index` of a package demands.
+    pub(crate) fn demands(&self, id: PackageId, index: usize) -> Vec<Demand<'a>> {
+        let view = self.view(id);
+        let version = view.usable[index];
+        let mut demands = Vec::with_capacity(version.dependencies.len() + 2);
+        for (name, dependency) in &version.dependencies {
+            let target = if dependency.optional {
+                self.id_if_brought(name)
+            } else {
+                Some(self.id(name))
+            };
+            let Some(target) = target else { continue };
+            let set = self.set(target, &dependency.req);
+            if dependency.optional && set.len(self.count(target)) < self.count(target) {
+                self.guard(name);
+            }
+            demands.push(Demand {
+                target,
+                brings: !dependency.optional,
+                set,
+                reason: Reason::Dependency(&dependency.req),
+            });
+        }
+        let row = self.matrix.row(&view.name, &version.version);
+        for bound in row.map_or(&[][..], |it| &it.bounds) {
+            let BoundOn::Package(name) = &bound.on else {
+                continue;
+            };
+            demands.extend(self.id_if_brought(name).map(|target| Demand {
+                target,
+                brings: false,
+                set: self.set(target, &bound.req),
+                reason: Reason::Row(&bound.req),
+            }));
+        }
+        if let (Some(api), Kind::Extension) = (&version.api, view.name.kind()) {
+            let owners = self.api_owners.iter();
+            demands.extend(owners.filter_map(|it| self.api_demand(it, api)));
+        }
+        self.keep_what_counts(Some((id, index)), &mut demands);
+        let brought = demands.iter().filter(|it| it.brings).map(|it| it.target);
+        self.met
+            .borrow_mut()
+            .brought
+            .insert((id, index), brought.collect());
+        demands
+    }
+
+    /// What number `index` of a package brings.
+    pub(crate) fn brought(&self, id: PackageId, index: usize) -> Brought {
+        if let Some(known) = self.met.borrow().brought.get(&(id, index)) {
+            return known.clone();
+        }
+        let demands = self.demands(id, index).into_iter();
+        demands.filter(|it| it.brings).map(|it| it.target).collect()
+    }
+
+    /// Whether the row of `version` lets extensions of API `api` in.
+    pub(crate) fn admits_api(&self, name: &PackageName, version: &Version, api: &Version) -> bool {
+        let row = self.matrix.row(name, version);
+        row.is_none_or(|row| {
+            row.bounds
+                .iter()
+                .filter(|it| it.on == BoundOn::ExtensionApi)
+                .all(|it| self.meets(&it.req, api))
+        })
+    }
+
+    pub(crate) fn meets(&self, req: &VersionReq, version: &Version) -> bool {
+        meets(req, version, self.pre())
+    }
+
+    pub(crate) fn pre(&self) -> PreReleases {
+        if self.request.pre {
+            PreReleases::Everywhere
+        } else {
+            PreReleases::WhereNamed
+        }
+    }
+
+    /// Whether `selector` lets `version` in, were it usable.
+    pub(crate) fn selects(&self, selector: &Selector, version: &Version) -> bool {
+        match selector {
+            Selector::Exact(exact) => is_exactly(exact, version),
+            Selector::Any | Selector::Latest => self.meets(&VersionReq::STAR, version),
+            Selector::Requirement(req) => self.meets(req, version),
+        }
+    }
+
+    fn keep_what_counts(&self, owner: Option<(PackageId, usize)>, demands: &mut Vec<Demand<'a>>) {
+        if let Some(only) = &*self.only.borrow() {
+            demands.retain(|it| only.contains(&(owner, it.target, it.reason.key())));
+        }
+    }
+
+    fn demand_of_selector(
+        &self,
+        (name, selector): (&PackageName, &Selector),
+        brings: bool,
+        reason: Reason<'a>,
+    ) -> Option<Demand<'a>> {
+        let target = if brings {
+            self.id(name)
+        } else {
+            self.id_if_brought(name)?
+        };
+        let view = self.view(target);
+        let by_looking = |includes: &dyn Fn(&Version) -> bool| {
+            Numbers::matching(view.usable.len(), |it| includes(&view.usable[it].version))
+        };
+        let set = match selector {
+            Selector::Latest => by_looking(&|it| view.latest() == Some(it)),
+            Selector::Exact(_) => by_looking(&|it| self.selects(selector, it)),
+            Selector::Any => self.meeting(&view, &VersionReq::STAR),
+            Selector::Requirement(req) => self.meeting(&view, req),
+        };
+        Some(Demand {
+            target,
+            brings,
+            set,
+            reason,
+        })
+    }
+
+    fn api_demand(&self, owner: &PackageName, api: &Version) -> Option<Demand<'a>> {
+        let target = self.id_if_brought(owner)?;
+        let view = self.view(target);
+        let set = Numbers::matching(view.usable.len(), |it| {
+            self.admits_api(owner, &view.usable[it].version, api)
+        });
+        Some(Demand {
+            target,
+            brings: false,
+            set,
+            reason: Reason::Api,
+        })
+    }
+
+    /// The versions of a package that meet `req`.
+    fn set(&self, target: PackageId, req: &'a VersionReq) -> Numbers {
+        let view = self.view(target);
+        if let Some(set) = self.by_search(&view, req) {
+            return set;
+        }
+        // Each distinct requirement that has to be tried on every version is tried once.
+        let key = (target, req);
+        if let Some(set) = self.met.borrow().sets.get(&key) {
+            return set.clone();
+        }
+        let set = self.meeting(&view, req);
+        self.met.borrow_mut().sets.insert(key, set.clone());
+        set
+    }
+
+    fn meeting(&self, view: &View<'_>, req: &VersionReq) -> Numbers {
+        self.by_search(view, req).unwrap_or_else(|| {
+            Numbers::matching(view.usable.len(), |it| {
+                self.meets(req, &view.usable[it].version)
+            })
+        })
+    }
+
+    /// The same, where two binary searches say it; they agree with trying every version.
+    fn by_search(&self, view: &View<'_>, req: &VersionReq) -> Option<Numbers> {
+        let everywhere = self.pre() == PreReleases::Everywhere;
+        if everywhere && view.has_pre_releases {
+            return None;
+        }
+        let Interval { from, below } = interval(req)?;
+        let count = view.usable.len();
+        let releases = view.whole.map(|it| &*it.releases);
+        let place_of = |bound| match releases {
+            // Most bounds leave out nothing at one end.
+            Some([.., last]) if *last < bound => count,
+            Some(releases) => releases.partition_point(|it| *it < bound),
+            None => {
+                let is_before = |it: &&IndexVersion| release(&it.version) < bound;
+                view.usable.partition_point(is_before)
+            }
+        };
+        let start = if from == (0, 0, 0) { 0 } else { place_of(from) };
+        let end = below.map_or(count, place_of);
+        Some(match view.whole {
+            Some(whole) => Numbers::run_without(start, end, count, &whole.pre_releases),
+            None if view.has_pre_releases => Numbers::matching(count, |it| {
+                (start..end).contains(&it) && view.usable[it].version.pre.is_empty()
+            }),
+            None => Numbers::run(start, end, count),
+        })
+    }
+}
