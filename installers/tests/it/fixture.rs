@@ -142,7 +142,6 @@ impl World {
         let holder = Holder {
             pid: Some(std::process::id()),
             command: Some("install core".into()),
-            since: Some(Timestamp::UNIX_EPOCH),
         };
         WriterLock::acquire(&self.prefix, &holder, patience, &mut |_| ())
     }

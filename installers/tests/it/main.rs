@@ -5,10 +5,8 @@
 mod configuration;
 mod crash;
 mod fixture;
-mod garbage;
 mod install;
 mod refusals;
-mod repair;
 mod rollback;
 mod scripts;
 mod writers;
