@@ -25,6 +25,7 @@ mod completions;
 mod config;
 mod core;
 mod extension;
+mod gc;
 mod history;
 mod info;
 mod install;
@@ -97,6 +98,8 @@ enum Command {
     Sync(sync::Args),
     /// Check that everything is as it was installed
     Verify(verify::Args),
+    /// Remove old generations and what only they needed
+    Gc(gc::Args),
     /// Install, list and find extensions
     #[command(subcommand)]
     Extension(extension::Action),
@@ -195,7 +198,8 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Tree(args) => tree::run(args, context),
         Command::Lock(args) => lock::run(args, context).await,
         Command::Sync(args) => sync::run(args, context).await,
-        Command::Verify(args) => verify::run(args, context),
+        Command::Verify(args) => verify::run(args, context).await,
+        Command::Gc(args) => gc::run(args, context),
         Command::Extension(action) => extension::run(action, context).await,
         Command::Workspace(action) => workspace::run(action, context).await,
         Command::Core(args) => core::run(args, context),

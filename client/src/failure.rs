@@ -100,6 +100,19 @@ impl Failure {
     /// A file operation failed; the message names the file. A stdout that nobody reads ends
     /// the run quietly.
     pub(crate) fn io(action: &str, path: &Path, problem: &io::Error) -> Self {
+        let is_full = matches!(
+            problem.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        if is_full {
+            let message = format!("the disk that holds `{}` is full", path.display());
+            return Self::new("disk-full", message)
+                .with_cause(problem.to_string())
+                .with_hint(
+                    "make room (`provisioning gc` removes old generations, `provisioning cache \
+                     prune` downloads), then run the same command again",
+                );
+        }
         Self::new("io", format!("cannot {action} `{}`", path.display()))
             .with_cause(problem.to_string())
     }

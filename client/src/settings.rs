@@ -9,7 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Span, SpanRelativeTo};
 use provisioning_package::Digest;
 
 use crate::env::Env;
@@ -299,13 +299,15 @@ fn parse_verbosity(text: &str) -> Result<u8, String> {
         .map_err(|_| "expected a small number".to_owned())
 }
 
-/// A duration with its unit (`24h`, `30 s`, `1h 30m`); a bare number is seconds.
+/// A duration with its unit (`24h`, `30 s`, `1h 30m`, `30d`); a bare number is seconds, and
+/// a day is 24 hours.
 pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     let duration = match text.parse::<u32>() {
         Ok(seconds) => SignedDuration::from_secs(i64::from(seconds)),
         Err(_) => text
-            .parse::<SignedDuration>()
-            .map_err(|_| "expected a duration such as `30s`, `10m` or `24h`".to_owned())?,
+            .parse::<Span>()
+            .and_then(|it| it.to_duration(SpanRelativeTo::days_are_24_hours()))
+            .map_err(|_| "expected a duration such as `30s`, `10m`, `24h` or `30d`".to_owned())?,
     };
     if duration.is_negative() {
         return Err("a duration cannot be negative".to_owned());
@@ -367,6 +369,10 @@ mod tests {
         assert_eq!(
             parse_duration("24h").unwrap(),
             SignedDuration::from_hours(24)
+        );
+        assert_eq!(
+            parse_duration("30d").unwrap(),
+            SignedDuration::from_hours(30 * 24)
         );
         assert!(parse_duration("-1s").is_err());
         assert!(parse_duration("soon").is_err());

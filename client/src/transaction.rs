@@ -92,7 +92,7 @@ pub(crate) async fn ensure(intent: &Intent, context: &Context) -> Outcome<()> {
 pub(crate) fn open_prefix(context: &Context, mode: Mode) -> Outcome<Prefix> {
     let prefix = Prefix::new(context.settings.prefix()?);
     if mode == Mode::Do {
-        recover(&prefix, &holder("recover"));
+        recover(&prefix, &holder("recover", context));
     }
     Ok(prefix)
 }
@@ -111,7 +111,7 @@ async fn execute(
 ) -> Outcome<Applied> {
     let mut archives = fetch(plan, prefix, registry, context).await?;
     let mut prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
-    let lock = lock(prefix, intent, context)?;
+    let lock = lock(prefix, &intent.reason(), context)?;
     let found = prefix.current_number()?;
     if found != plan.base {
         // Another writer came first. Under the lock nobody can come again.
@@ -162,7 +162,16 @@ async fn fetch(
     if absent.is_empty() || plan.restores.is_some() {
         return Ok(BTreeMap::new());
     }
-    let wanted: Vec<WantedArchive> = absent
+    fetch_choices(&absent, registry, context).await
+}
+
+/// Fetches the archives of `choices`: from the cache where it has all of them.
+pub(crate) async fn fetch_choices(
+    choices: &[&Choice],
+    registry: &mut Registry,
+    context: &Context,
+) -> Outcome<BTreeMap<Digest, PathBuf>> {
+    let wanted: Vec<WantedArchive> = choices
         .iter()
         .map(|it| WantedArchive {
             label: format!("{} {}", it.name, it.version),
@@ -180,10 +189,11 @@ async fn fetch(
     Ok(wanted.into_iter().map(|it| it.digest).zip(paths).collect())
 }
 
-fn lock(prefix: &Prefix, intent: &Intent, context: &Context) -> Outcome<WriterLock> {
+/// The right to write to a prefix; `reason` is what whoever waits for us is told.
+pub(crate) fn lock(prefix: &Prefix, reason: &str, context: &Context) -> Outcome<WriterLock> {
     let patience = context.settings.lock_timeout;
     let patience = Duration::try_from(patience).unwrap_or(Duration::ZERO);
-    let holder = holder(&intent.reason());
+    let holder = holder(reason, context);
     let lock = tokio::task::block_in_place(|| {
         WriterLock::acquire(prefix, &holder, patience, &mut |other| {
             context.output.status(&format!("waiting for {other}"));
@@ -192,10 +202,12 @@ fn lock(prefix: &Prefix, intent: &Intent, context: &Context) -> Outcome<WriterLo
     Ok(lock)
 }
 
-fn holder(command: &str) -> Holder {
+/// What whoever waits for this run is told.
+pub(crate) fn holder(command: &str, context: &Context) -> Holder {
     Holder {
         pid: Some(std::process::id()),
         command: Some(command.to_owned()),
+        since: Some(context.now()),
     }
 }
 

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use provisioning_package::{Digest, Version};
@@ -18,13 +18,13 @@ use crate::config_files::{self, ConfigRecord, Shipped};
 use crate::durable;
 use crate::error::InstallError;
 use crate::generation::{GENERATION_SCHEMA, Generation, InstalledPackage};
-use crate::layout;
 use crate::links;
 use crate::lock::WriterLock;
 use crate::plan::Plan;
 use crate::prefix::Prefix;
 use crate::prepare::{Prepared, missing};
 use crate::receipt::Receipt;
+use crate::record;
 use crate::recover;
 use crate::store::{self, Sources, Staged};
 
@@ -143,7 +143,7 @@ pub fn apply(
 
     let records = decide_config(prefix, current.as_ref(), plan, prepared, &staged)?;
     let generation = compose(plan, prepared, records, context);
-    let notes = config_files::notes(prefix, &generation.config);
+    let notes = config_files::notes(prefix, current.as_ref(), &generation.config);
     build(prefix, &generation)?;
     config_files::save_edited(prefix, &generation.config)?;
     observer.reached(Step::Built);
@@ -159,9 +159,13 @@ pub fn apply(
 
     let target = PathBuf::from(format!("generations/{number}"));
     durable::replace_link(&prefix.current(), &target)?;
-    durable::sync_folder(&prefix.base())?;
     observer.reached(Step::Switched);
-    recover::finish(prefix, &generation)?;
+    durable::sync_folder(&prefix.base())
+        .and_then(|()| recover::finish(prefix, &generation))
+        .map_err(|source| InstallError::Unfinished {
+            generation: number,
+            source: Box::new(source),
+        })?;
     observer.reached(Step::Finished);
     Ok(Applied {
         generation: Some(number),
@@ -250,28 +254,27 @@ fn compose(
 /// Builds the generation's folder under an unfinished name, then names it.
 fn build(prefix: &Prefix, generation: &Generation) -> Result<(), InstallError> {
     let place = prefix.generation(generation.generation);
-    let folder = durable::beside(&place);
-    for it in ["bin", "lib/provisioning", "share/provisioning/extensions"] {
-        durable::make_folder(&folder.join(it))?;
-    }
-    for package in &generation.packages {
-        let hex = package.digest.hex();
-        link_into_store(&folder, &layout::place(package.kind, &package.name), &hex)?;
-        for (command, path) in &package.commands {
-            link_into_store(&folder, &format!("bin/{command}"), &format!("{hex}/{path}"))?;
-        }
-    }
-    let file = folder.join(Generation::FILE);
-    durable::write_new(&file, &durable::to_json(generation), 0o644)?;
+    let folder = assemble(prefix, generation, &durable::to_json(generation))?;
     fs::rename(&folder, &place).map_err(|it| InstallError::io("write", &place, it))
 }
 
-/// Links `folder/at` to `inside` of the store, by the way up.
-fn link_into_store(folder: &Path, at: &str, inside: &str) -> Result<(), InstallError> {
-    let path = folder.join(at);
-    // One step up for each folder of `at`, one out of the generation, one out of
-    // `generations`.
-    let up = "../".repeat(at.matches('/').count() + 2);
-    let target = format!("{up}store/{inside}");
-    symlink(target, &path).map_err(|it| InstallError::io("write", &path, it))
+/// Builds a generation's folder, with `bytes` as its record, under an unfinished name; a
+/// second copy of the record is kept apart.
+pub(crate) fn assemble(
+    prefix: &Prefix,
+    generation: &Generation,
+    bytes: &[u8],
+) -> Result<PathBuf, InstallError> {
+    let folder = durable::beside(&prefix.generation(generation.generation));
+    durable::remove_tree(&folder)?;
+    for it in Generation::FOLDERS {
+        durable::make_folder(&folder.join(it))?;
+    }
+    for (at, target) in generation.links() {
+        let path = folder.join(at);
+        symlink(target, &path).map_err(|it| InstallError::io("write", &path, it))?;
+    }
+    durable::write_new(&folder.join(Generation::FILE), bytes, 0o644)?;
+    record::write(prefix, generation.generation, bytes)?;
+    Ok(folder)
 }

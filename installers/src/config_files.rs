@@ -6,6 +6,10 @@
 //! stays deleted. A rollback brings back what stood there when the older generation was
 //! left; an edit made since is kept as `<file>.edited` where the shipped file differs.
 //!
+//! A link counts as an edit, and is kept and brought back as a link. Where one version has a
+//! file and the other a folder, an edited file gives way and is kept as `<file>.edited`. A
+//! name beside a file that is taken already gets a number.
+//!
 //! Deciding is pure; doing happens after the switch and can be done again ([`finish`]).
 
 use std::collections::BTreeSet;
@@ -17,7 +21,7 @@ use provisioning_package::{Digest, PackageName};
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
-use crate::error::InstallError;
+use crate::error::{Collision, InstallError};
 use crate::generation::Generation;
 use crate::prefix::Prefix;
 
@@ -45,7 +49,7 @@ pub struct ConfigRecord {
 /// A file left beside a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beside {
-    /// What is added to the file's name: `new` or `edited`.
+    /// What is added to the file's name: `new` or `edited`, and a number where that is taken.
     pub suffix: String,
     /// Its bytes.
     pub digest: Digest,
@@ -110,30 +114,42 @@ pub(crate) fn decide(
                 .cloned()
         };
         let (before, back) = (find(old), find(restore));
+        let file = prefix.config_file(&package, &path);
+        let gives_way = gives_way(prefix, &package, &path, old, shipped)?;
+        let new_shipped = shipped
+            .iter()
+            .find(|it| it.package == package && it.path == path)
+            .map(|it| it.digest);
+        let can_come_back = |wanted: Option<Digest>| {
+            let is_there = |it| edited_copy(prefix, &it).symlink_metadata().is_ok();
+            wanted.is_none_or(|it| new_shipped == Some(it) || is_there(it))
+        };
         let states = States {
             old_shipped: before.as_ref().and_then(|it| it.shipped),
             old_after: before.as_ref().and_then(|it| it.after),
-            disk: digest_on_disk(&prefix.config_file(&package, &path))?,
-            new_shipped: shipped
-                .iter()
-                .find(|it| it.package == package && it.path == path)
-                .map(|it| it.digest),
+            disk: digest_on_disk(&file)?.filter(|_| !gives_way),
+            new_shipped,
             restore: back
                 .as_ref()
+                .filter(|it| can_come_back(it.before) && (gives_way || !is_folder(&file)))
                 .map_or(Restore::Nothing, |it| Restore::State(it.before)),
             was_ours: before.as_ref().is_some_and(|it| it.shipped.is_some()),
         };
         let (after, beside) = judge(states);
+        let earlier = before.as_ref().and_then(|it| it.beside.as_ref());
         records.push(ConfigRecord {
             package,
             path,
             shipped: states.new_shipped,
             before: states.disk,
             after,
-            beside,
+            beside: beside
+                .map(|it| free_beside(&file, it, earlier))
+                .transpose()?,
             tidied: back.and_then(|it| it.beside),
         });
     }
+    make_way(prefix, &mut records)?;
     Ok(records)
 }
 
@@ -176,23 +192,145 @@ fn judge(states: States) -> (Option<Digest>, Option<Beside>) {
     }
 }
 
+/// Whether what stands at `path` is a folder that is empty once the new state is there:
+/// the old one shipped all of it, nobody touched it, and the new one ships none of it.
+fn gives_way(
+    prefix: &Prefix,
+    package: &PackageName,
+    path: &str,
+    old: &[ConfigRecord],
+    shipped: &[Shipped],
+) -> Result<bool, InstallError> {
+    let place = prefix.config_file(package, path);
+    if !is_folder(&place) {
+        return Ok(false);
+    }
+    let goes = |file: &Path| -> Result<bool, InstallError> {
+        let is_it = |of: &PackageName, at: &str| prefix.config_file(of, at) == file;
+        let record = old.iter().find(|it| is_it(&it.package, &it.path));
+        let is_shipped = shipped.iter().any(|it| is_it(&it.package, &it.path));
+        let was = record.and_then(|it| it.shipped);
+        Ok(!is_shipped && was.is_some() && digest_on_disk(file)? == was)
+    };
+    let mut folders = vec![place];
+    while let Some(folder) = folders.pop() {
+        let failed = |it| InstallError::io("read", &folder, it);
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if is_folder(&path) {
+                folders.push(path);
+            } else if !goes(&path)? {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Where a new file stands below what is a file now: one of ours gives way, edited or not;
+/// anything else is refused.
+fn make_way(prefix: &Prefix, records: &mut [ConfigRecord]) -> Result<(), InstallError> {
+    let arriving: Vec<_> = records
+        .iter()
+        .filter(|it| it.after.is_some() && it.after != it.before)
+        .map(key)
+        .collect();
+    for (package, path) in arriving {
+        let file = prefix.config_file(&package, &path);
+        let above = file.ancestors().skip(1);
+        for folder in above.take_while(|it| *it != prefix.root()) {
+            if folder.is_dir() || folder.symlink_metadata().is_err() {
+                continue;
+            }
+            let record = records.iter_mut().find(|it| {
+                it.package == package && prefix.config_file(&package, &it.path) == folder
+            });
+            match record {
+                Some(it) if it.after.is_none() => {}
+                Some(it) => {
+                    it.after = None;
+                    let edited = it.before.map(|digest| Beside {
+                        suffix: "edited".into(),
+                        digest,
+                    });
+                    let free = edited.map(|it| free_beside(folder, it, None));
+                    it.beside = free.transpose()?;
+                }
+                None => {
+                    return Err(InstallError::Collisions(vec![Collision {
+                        path: folder.to_owned(),
+                        wanted_by: format!("package `{package}`, as a folder"),
+                        owner: "no package: it was there before".into(),
+                    }]));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A name beside `file` that takes nothing away: free, or left there with these bytes, or
+/// left there by us and not touched since.
+fn free_beside(
+    file: &Path,
+    mut wanted: Beside,
+    earlier: Option<&Beside>,
+) -> Result<Beside, InstallError> {
+    let name = wanted.suffix.clone();
+    let mut number = 0_u32;
+    loop {
+        let found = digest_on_disk(&with_suffix(file, &wanted.suffix))?;
+        let is_ours =
+            earlier.is_some_and(|it| it.suffix == wanted.suffix && Some(it.digest) == found);
+        if found.is_none() || found == Some(wanted.digest) || is_ours {
+            return Ok(wanted);
+        }
+        number += 1;
+        wanted.suffix = format!("{name}.{number}");
+    }
+}
+
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|it| it.is_dir())
+}
+
 /// What the user should know about the decisions.
-pub(crate) fn notes(prefix: &Prefix, records: &[ConfigRecord]) -> Vec<String> {
+pub(crate) fn notes(
+    prefix: &Prefix,
+    current: Option<&Generation>,
+    records: &[ConfigRecord],
+) -> Vec<String> {
     records
         .iter()
         .filter_map(|it| {
             let path = prefix.config_file(&it.package, &it.path);
             let path = path.display();
+            let has_changed = |new: Digest| {
+                let old = current.and_then(|current| {
+                    let mut known = current.config.iter();
+                    known.find(|old| key(old) == key(it))?.shipped
+                });
+                old.is_some_and(|old| old != new)
+            };
             match (&it.beside, it.after, it.shipped) {
-                (Some(beside), ..) if beside.suffix == "new" => Some(format!(
-                    "`{path}` was edited and is kept; the new one is beside it as `{path}.new`"
+                (Some(beside), ..) if beside.suffix.starts_with("new") => Some(format!(
+                    "`{path}` was edited and is kept; the new one is beside it as `{path}.{}`",
+                    beside.suffix
                 )),
-                (Some(_), ..) => Some(format!(
-                    "`{path}` is brought back; your edited one is beside it as `{path}.edited`"
+                (Some(beside), Some(_), _) => Some(format!(
+                    "`{path}` is brought back; your edited one is beside it as `{path}.{}`",
+                    beside.suffix
+                )),
+                (Some(beside), None, _) => Some(format!(
+                    "`{path}` is a folder now; your edited file is beside it as `{path}.{}`",
+                    beside.suffix
                 )),
                 (None, Some(_), None) => Some(format!(
                     "`{path}` was edited and is kept, though nothing installed uses it"
                 )),
+                (None, None, Some(new)) if it.before.is_none() && has_changed(new) => Some(
+                    format!("`{path}` was deleted and stays so, though the package has a new one"),
+                ),
                 (None, ..) => None,
             }
         })
@@ -207,11 +345,14 @@ pub(crate) fn save_edited(prefix: &Prefix, records: &[ConfigRecord]) -> Result<(
             continue;
         };
         let copy = edited_copy(prefix, &before);
-        if copy.exists() {
+        if copy.symlink_metadata().is_ok() {
             continue;
         }
         let file = prefix.config_file(&record.package, &record.path);
-        if !file.symlink_metadata().is_ok_and(|it| it.is_file()) {
+        if !file
+            .symlink_metadata()
+            .is_ok_and(|it| it.is_file() || it.is_symlink())
+        {
             continue;
         }
         durable::make_folder(&prefix.edited())?;
@@ -226,6 +367,7 @@ pub(crate) fn save_edited(prefix: &Prefix, records: &[ConfigRecord]) -> Result<(
 /// Brings the files on disk to what the current generation's records say. Can be done
 /// again after a crash: a file is only touched while it is as it was before.
 pub(crate) fn finish(prefix: &Prefix, generation: &Generation) -> Result<(), InstallError> {
+    // What goes makes way for what comes: a file may become a folder, and back.
     for record in &generation.config {
         let file = prefix.config_file(&record.package, &record.path);
         if let Some(tidied) = &record.tidied {
@@ -234,45 +376,48 @@ pub(crate) fn finish(prefix: &Prefix, generation: &Generation) -> Result<(), Ins
                 durable::remove_if_there(&old)?;
             }
         }
-        if let Some(beside) = &record.beside {
-            let from = source_of(prefix, generation, record, beside.digest)?;
+        if let Some(beside) = &record.beside
+            && let Some(from) = source_of(prefix, generation, record, beside.digest)
+        {
             copy_whole(&from, &with_suffix(&file, &beside.suffix), Some(&file))?;
         }
-        if record.before == record.after || digest_on_disk(&file)? != record.before {
-            continue;
-        }
-        if let Some(after) = record.after {
-            let from = source_of(prefix, generation, record, after)?;
-            let like = record.before.is_some().then_some(file.as_path());
-            copy_whole(&from, &file, like)?;
-        } else {
+        let goes = record.after.is_none() && record.before.is_some();
+        if goes && digest_on_disk(&file)? == record.before {
             durable::remove_if_there(&file)?;
             prune(prefix, &file);
+        }
+    }
+    for record in &generation.config {
+        let file = prefix.config_file(&record.package, &record.path);
+        let Some(after) = record.after.filter(|it| Some(*it) != record.before) else {
+            continue;
+        };
+        if digest_on_disk(&file)? == record.before
+            && let Some(from) = source_of(prefix, generation, record, after)
+        {
+            let like = record.before.is_some().then_some(file.as_path());
+            copy_whole(&from, &file, like)?;
         }
     }
     Ok(())
 }
 
-/// Where bytes of a known digest are: shipped by the package, or saved from an edit.
+/// Where bytes of a known digest are: shipped by the package, or saved from an edit. `None`
+/// where somebody took the saved ones away: what stands there stays, rather than every later
+/// command failing for it.
 fn source_of(
     prefix: &Prefix,
     generation: &Generation,
     record: &ConfigRecord,
     wanted: Digest,
-) -> Result<PathBuf, InstallError> {
-    let copy = edited_copy(prefix, &wanted);
+) -> Option<PathBuf> {
     if record.shipped == Some(wanted)
         && let Some(package) = generation.package(&record.package)
     {
-        return Ok(prefix.store_folder(&package.digest).join(&record.path));
+        return Some(prefix.store_folder(&package.digest).join(&record.path));
     }
-    if copy.exists() {
-        return Ok(copy);
-    }
-    Err(InstallError::Damaged {
-        path: copy,
-        reason: "a saved configuration file is gone".into(),
-    })
+    let copy = edited_copy(prefix, &wanted);
+    copy.symlink_metadata().is_ok().then_some(copy)
 }
 
 fn edited_copy(prefix: &Prefix, digest: &Digest) -> PathBuf {
@@ -289,11 +434,16 @@ fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
 /// Copies bytes under a temporary name, then renames. The mode is that of `like` where it
 /// exists (a user may have closed the file to others), else of the source, writable.
 fn copy_whole(from: &Path, to: &Path, like: Option<&Path>) -> Result<(), InstallError> {
+    if let Ok(target) = fs::read_link(from) {
+        if let Some(folder) = to.parent() {
+            durable::make_folder(folder)?;
+        }
+        return durable::replace_link(to, &target);
+    }
     let bytes = fs::read(from).map_err(|it| InstallError::io("read", from, it))?;
     let mode_of = |path: &Path| {
-        fs::metadata(path)
-            .ok()
-            .map(|it| it.permissions().mode() & 0o777)
+        let facts = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+        facts.map(|it| it.permissions().mode() & 0o777)
     };
     let mode = like
         .and_then(mode_of)

@@ -129,9 +129,31 @@ pub(crate) fn remove_tree(path: &Path) -> Result<(), InstallError> {
     }
 }
 
+/// Puts a tree where another stands, and that one where the first was. On Linux this is one
+/// instant, so that whoever runs a program from there never misses it.
+pub(crate) fn exchange(folder: &Path, place: &Path) -> Result<(), InstallError> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        if renameat_with(CWD, folder, CWD, place, RenameFlags::EXCHANGE).is_ok() {
+            return Ok(());
+        }
+    }
+    // Some file systems cannot do it: three renames, through a name that is swept.
+    let aside = place.with_file_name(format!(
+        "{UNFINISHED}old-{}",
+        place.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    remove_tree(&aside)?;
+    fs::rename(place, &aside)
+        .and_then(|()| fs::rename(folder, place))
+        .and_then(|()| fs::rename(&aside, folder))
+        .map_err(|it| InstallError::io("write", place, it))
+}
+
 /// Gives folders back their write bit; what fails here fails again, with its name, when it
 /// is removed.
-fn make_removable(folder: &Path) {
+pub(crate) fn make_removable(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };

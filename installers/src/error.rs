@@ -27,6 +27,14 @@ pub enum InstallError {
         /// What the system said.
         source: io::Error,
     },
+    /// There is no room.
+    #[error("the disk that holds `{}` is full", path.display())]
+    DiskFull {
+        /// What could not be written.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Any other file error.
     #[error("cannot {action} `{}`", path.display())]
     Io {
@@ -116,6 +124,16 @@ pub enum InstallError {
         /// What is current.
         found: Option<u64>,
     },
+    /// Something failed after the switch: what is left to do, the next command does.
+    #[error(
+        "generation {generation} is current, but its links and configuration files are not all in place"
+    )]
+    Unfinished {
+        /// The generation.
+        generation: u64,
+        /// What failed.
+        source: Box<InstallError>,
+    },
     /// A rollback to something that is not there.
     #[error("{0}")]
     NoGeneration(String),
@@ -152,6 +170,13 @@ impl InstallError {
             source.kind(),
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
         );
+        let is_full = matches!(
+            source.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        if is_full {
+            return Self::DiskFull { path, source };
+        }
         if is_forbidden && action != "read" {
             return Self::NotWritable { path, source };
         }
@@ -167,6 +192,7 @@ impl InstallError {
         match self {
             Self::Locked { .. } => "lock-held",
             Self::NotWritable { .. } => "not-writable",
+            Self::DiskFull { .. } => "disk-full",
             Self::Io { .. } => "io",
             Self::Foreign { .. } => "foreign-file",
             Self::Newer { .. } => "newer-client",
@@ -179,6 +205,7 @@ impl InstallError {
             Self::NotInStore { .. } => "not-in-store",
             Self::Stale { .. } => "stale-plan",
             Self::NoGeneration(_) => "no-generation",
+            Self::Unfinished { .. } => "unfinished",
         }
     }
 
@@ -207,19 +234,30 @@ impl InstallError {
                 path.display()
             ),
             Self::Newer { .. } => "update this client: `provisioning self update`".into(),
-            Self::Damaged { .. } => "go back to a whole generation with `provisioning rollback`".into(),
+            Self::Damaged { .. } => "mend it: `provisioning verify --repair`".into(),
+            Self::DiskFull { .. } => {
+                "make room (`provisioning gc` removes old generations, `provisioning cache prune` downloads), then run the same command again".into()
+            }
             Self::Collisions(_) => {
                 "move the file away, uninstall one of the two packages, or use another prefix with `--prefix`; nothing was changed".into()
             }
             Self::NotInStore { name, version, .. } => {
                 format!("fetch it again: `provisioning install {name}@{version}`")
             }
+            Self::Unfinished { source, .. } => {
+                let mut hints = source.hints();
+                hints.push("the next command finishes it: `provisioning list`".into());
+                return hints;
+            }
             Self::NoGeneration(_) => "`provisioning history` lists the generations".into(),
             Self::Archive { .. } | Self::Manifest { .. } | Self::Mismatch { .. } | Self::NoSuchCommand { .. } => {
                 "tell the package's author; nothing was changed".into()
             }
             Self::Stale { .. } => "run the command again".into(),
-            Self::Io { .. } => return Vec::new(),
+            Self::Io { action: "read", .. } => return Vec::new(),
+            Self::Io { .. } => {
+                "look after the disk, then run the same command again: what is installed is whole".into()
+            }
         };
         vec![hint]
     }

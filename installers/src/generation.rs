@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config_files::ConfigRecord;
 use crate::error::InstallError;
+use crate::layout;
 use crate::request::Requests;
 
 /// The newest form of `generation.json` that this code reads and writes.
@@ -78,6 +79,10 @@ impl Generation {
     /// The file's name in its generation's folder.
     pub const FILE: &str = "generation.json";
 
+    /// Folders that its folder always holds.
+    pub(crate) const FOLDERS: [&str; 3] =
+        ["bin", "lib/provisioning", "share/provisioning/extensions"];
+
     /// Reads one; one that a newer client wrote is refused, not misread.
     pub fn read(path: &Path) -> Result<Self, InstallError> {
         let bytes = fs::read(path).map_err(|it| InstallError::io("read", path, it))?;
@@ -95,6 +100,26 @@ impl Generation {
             .iter()
             .flat_map(|it| it.commands.keys().map(String::as_str))
             .collect()
+    }
+
+    /// The links that its folder holds, and where each leads.
+    pub(crate) fn links(&self) -> BTreeMap<String, String> {
+        let mut links = BTreeMap::new();
+        for package in &self.packages {
+            let hex = package.digest.hex();
+            let tree = layout::place(package.kind, &package.name);
+            let commands = package
+                .commands
+                .iter()
+                .map(|(command, path)| (format!("bin/{command}"), format!("{hex}/{path}")));
+            for (at, inside) in commands.chain([(tree, hex.clone())]) {
+                // One step up for each folder of `at`, one out of the generation, one out
+                // of `generations`.
+                let up = "../".repeat(at.matches('/').count() + 2);
+                links.insert(at, format!("{up}store/{inside}"));
+            }
+        }
+        links
     }
 
     /// Packages that need `name`, and which versions of it.

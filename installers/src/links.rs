@@ -102,6 +102,16 @@ pub(crate) fn remove_stale(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result
     Ok(())
 }
 
+/// Removes every link of ours, as after a first install that came to nothing.
+pub(crate) fn remove_all(prefix: &Prefix) -> Result<(), InstallError> {
+    for (path, end) in fixed_links(prefix) {
+        if is_ours(&path, &end) {
+            durable::remove_if_there(&path)?;
+        }
+    }
+    remove_stale(prefix, &BTreeSet::new())
+}
+
 /// Makes the links outside what the current generation says, as after a crash. Files of
 /// others are left alone.
 pub(crate) fn settle(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result<(), InstallError> {
@@ -124,15 +134,69 @@ pub(crate) fn settle(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result<(), I
     remove_stale(prefix, commands)
 }
 
-/// The links that are missing or lead elsewhere, with where each must lead.
-pub(crate) fn broken(prefix: &Prefix, commands: &BTreeSet<&str>) -> Vec<PathBuf> {
-    let bin = commands
-        .iter()
-        .map(|it| (prefix.bin().join(it), format!("{THROUGH_CURRENT}/bin/{it}")));
-    bin.chain(fixed_links(prefix))
-        .filter(|(path, end)| !is_ours(path, end) || !path.exists())
-        .map(|(path, _)| path)
-        .collect()
+/// The links outside that are not what the generation says, and what is wrong with each.
+pub(crate) fn broken(
+    prefix: &Prefix,
+    commands: &BTreeSet<&str>,
+) -> Result<Vec<(PathBuf, String)>, InstallError> {
+    let bin = commands.iter().map(|it| {
+        let inside = Path::new("current/bin").join(it);
+        (prefix.bin().join(it), prefix.base().join(inside))
+    });
+    let share = prefix.base().join("current/share/provisioning");
+    let extensions = prefix
+        .extensions()
+        .map(|it| (it, prefix.root().join(EXTENSIONS)));
+    let wanted = bin.chain([(prefix.share(), share)]).chain(extensions);
+    let mut found: Vec<_> = wanted
+        .filter_map(|(path, end)| Some((wrong(&path, &end)?, path)))
+        .map(|(what, path)| (path, what))
+        .collect();
+    for command in our_commands(prefix)? {
+        if !commands.contains(command.as_str()) {
+            let what = "leads to a command that is not installed";
+            found.push((prefix.bin().join(command), what.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a link of ours may stand at a path that [`broken`] names.
+pub(crate) fn is_free(prefix: &Prefix, path: &Path) -> bool {
+    let fixed = fixed_links(prefix).into_iter().find(|(it, _)| it == path);
+    let end = fixed.map_or_else(
+        || {
+            let command = path.file_name().unwrap_or_default().to_string_lossy();
+            format!("{THROUGH_CURRENT}/bin/{command}")
+        },
+        |(_, end)| end,
+    );
+    may_stand(path, &end)
+}
+
+/// Whether any link of ours stands outside.
+pub(crate) fn any(prefix: &Prefix) -> Result<bool, InstallError> {
+    let fixed = fixed_links(prefix);
+    let is_fixed = fixed.iter().any(|(path, end)| is_ours(path, end));
+    Ok(is_fixed || !our_commands(prefix)?.is_empty())
+}
+
+/// What is wrong with a link that must lead to `end`, step by step through `current`.
+fn wrong(path: &Path, end: &Path) -> Option<String> {
+    let folder = path.parent().unwrap_or(path);
+    match (fs::symlink_metadata(path), fs::read_link(path)) {
+        (Err(_), _) => Some("is gone".to_owned()),
+        (Ok(_), Err(_)) => Some("is no link".to_owned()),
+        (Ok(_), Ok(target)) => {
+            let place = |it: &Path| {
+                let folder = it.parent().map(fs::canonicalize)?.ok()?;
+                Some(folder.join(it.file_name()?))
+            };
+            let found = place(&folder.join(&target));
+            let is_right = found.is_some() && found == place(end);
+            (!is_right).then(|| format!("leads to `{}`", target.display()))
+        }
+    }
 }
 
 /// `P/share/provisioning` and `P/extensions`, and what each must end with.

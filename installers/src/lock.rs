@@ -4,9 +4,11 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
@@ -15,6 +17,10 @@ use crate::prefix::Prefix;
 
 /// How often a waiting writer looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// How much longer a writer that must give up waits for the holder's note: whoever took the
+/// lock just now has not written it yet.
+const NOTE_WAIT: Duration = Duration::from_millis(300);
 
 /// Longest holder note that is read back, in bytes.
 const HOLDER_BYTES_MAX: u64 = 4096;
@@ -26,6 +32,9 @@ pub struct Holder {
     pub pid: Option<u32>,
     /// What it does.
     pub command: Option<String>,
+    /// Since when it has been at it.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
 }
 
 impl fmt::Display for Holder {
@@ -34,6 +43,10 @@ impl fmt::Display for Holder {
             (Some(pid), Some(command)) => write!(f, "process {pid} (`{command}`)"),
             (Some(pid), None) => write!(f, "process {pid}"),
             (None, _) => f.write_str("another process"),
+        }?;
+        match self.since {
+            Some(since) => write!(f, " since {}", since.strftime("%Y-%m-%d %H:%M:%SZ")),
+            None => Ok(()),
         }
     }
 }
@@ -42,7 +55,7 @@ impl fmt::Display for Holder {
 #[derive(Debug)]
 pub struct WriterLock {
     file: File,
-    root: std::path::PathBuf,
+    root: PathBuf,
 }
 
 impl WriterLock {
@@ -53,15 +66,7 @@ impl WriterLock {
         patience: Duration,
         waiting: &mut dyn FnMut(&Holder),
     ) -> Result<Self, InstallError> {
-        durable::make_folder(&prefix.base())?;
-        let path = prefix.lock();
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(|it| InstallError::io("write", &path, it))?;
+        let (mut file, path) = open(prefix)?;
         let started = Instant::now();
         let mut told = false;
         loop {
@@ -72,28 +77,38 @@ impl WriterLock {
                 }
                 Err(TryLockError::WouldBlock) => {}
             }
-            if started.elapsed() >= patience {
+            let holder = read_holder(&mut file);
+            let waited = started.elapsed();
+            let is_known = holder.pid.is_some();
+            if waited >= patience && (is_known || waited >= patience + NOTE_WAIT) {
                 return Err(InstallError::Locked {
                     path: prefix.root().to_owned(),
-                    holder: read_holder(&mut file),
+                    holder,
                 });
             }
-            if !told {
-                waiting(&read_holder(&mut file));
+            if !told && is_known {
+                waiting(&holder);
                 told = true;
             }
-            thread::sleep(LOOK_AGAIN.min(patience));
+            thread::sleep(LOOK_AGAIN.min(patience).max(LOOK_AGAIN / 10));
         }
-        write_holder(&mut file, holder).map_err(|it| InstallError::io("write", &path, it))?;
-        Ok(Self {
-            file,
-            root: prefix.root().to_owned(),
-        })
+        Self::taken(prefix, file, holder)
     }
 
     /// Takes the lock if nobody has it and this user may; `None` otherwise.
     pub(crate) fn try_acquire(prefix: &Prefix, holder: &Holder) -> Option<Self> {
-        Self::acquire(prefix, holder, Duration::ZERO, &mut |_| ()).ok()
+        let (file, _) = open(prefix).ok()?;
+        file.try_lock().ok()?;
+        Self::taken(prefix, file, holder).ok()
+    }
+
+    fn taken(prefix: &Prefix, mut file: File, holder: &Holder) -> Result<Self, InstallError> {
+        write_holder(&mut file, holder)
+            .map_err(|it| InstallError::io("write", &prefix.lock(), it))?;
+        Ok(Self {
+            file,
+            root: prefix.root().to_owned(),
+        })
     }
 
     /// Whether this is the right to write to `prefix`.
@@ -108,6 +123,19 @@ impl Drop for WriterLock {
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
     }
+}
+
+fn open(prefix: &Prefix) -> Result<(File, PathBuf), InstallError> {
+    durable::make_folder(&prefix.base())?;
+    let path = prefix.lock();
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(|it| InstallError::io("write", &path, it))?;
+    Ok((file, path))
 }
 
 fn write_holder(file: &mut File, holder: &Holder) -> std::io::Result<()> {

@@ -100,6 +100,16 @@ impl Prefix {
         self.generations().join(number.to_string())
     }
 
+    /// A second copy of every `generation.json`, under its digest.
+    pub(crate) fn records(&self) -> PathBuf {
+        self.base().join("records")
+    }
+
+    /// What stood where a repair put the right thing, for whoever misses it.
+    pub fn saved(&self) -> PathBuf {
+        self.base().join("saved")
+    }
+
     /// Configuration files as users had edited them, by digest, for rollbacks.
     pub fn edited(&self) -> PathBuf {
         self.base().join("edited")
@@ -140,11 +150,20 @@ impl Prefix {
 
     /// What is installed; `None` before the first install.
     pub fn current_generation(&self) -> Result<Option<Generation>, InstallError> {
-        // A reader never waits, so a writer may replace the link between our two reads.
-        // Generations are only removed by `gc`, so the number that was read stays whole.
-        self.current_number()?
-            .map(|number| self.read_generation(number))
-            .transpose()
+        // A reader never waits, so a writer may replace the link between our two reads, and
+        // `gc` may then remove what it led to: look again while it moves.
+        let mut number = self.current_number()?;
+        loop {
+            let Some(seen) = number else { return Ok(None) };
+            let problem = match self.read_generation(seen) {
+                Ok(generation) => return Ok(Some(generation)),
+                Err(problem) => problem,
+            };
+            number = self.current_number()?;
+            if number == Some(seen) {
+                return Err(problem);
+            }
+        }
     }
 
     /// One generation by its number.
@@ -164,10 +183,15 @@ impl Prefix {
             .filter(|it| *it <= current)
             .collect();
         numbers.sort_unstable();
-        numbers
-            .into_iter()
-            .map(|it| self.read_generation(it))
-            .collect()
+        let mut history = Vec::new();
+        for number in numbers {
+            match self.read_generation(number) {
+                // `gc` took it away just now.
+                Err(_) if number < current && !self.generation(number).exists() => {}
+                read => history.push(read?),
+            }
+        }
+        Ok(history)
     }
 
     /// The numbers of every generation folder, current or not.

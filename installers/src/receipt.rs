@@ -1,9 +1,10 @@
 //! What was unpacked into one store folder: the digest of every file, kept outside the
 //! package's own tree so that nothing in a package can speak for itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use provisioning_package::{ArchiveEntry, Digest, EntryKind, Kind, Manifest, PackageName, Version};
 use serde::{Deserialize, Serialize};
@@ -97,6 +98,26 @@ impl Receipt {
             }
         }
         receipt
+    }
+
+    /// Every folder, also those that the archive only names in the paths of others; the
+    /// package's own, whose path is empty, comes first.
+    pub(crate) fn all_folders(&self) -> BTreeSet<String> {
+        let above = |path: &String| -> Vec<String> {
+            let above = Path::new(path).ancestors().skip(1);
+            above
+                .filter_map(|it| it.to_str().map(str::to_owned))
+                .collect()
+        };
+        let mut folders: BTreeSet<String> = self.folders.iter().cloned().collect();
+        let inside = self
+            .files
+            .keys()
+            .chain(self.links.keys())
+            .chain(&self.folders);
+        folders.extend(inside.flat_map(above));
+        folders.insert(String::new());
+        folders
     }
 
     /// The entries again, as the archive listed them.

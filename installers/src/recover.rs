@@ -1,8 +1,7 @@
 //! After a crash: finish what was switched to, forget what was not.
 
-use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::PathBuf;
 
 use crate::config_files;
 use crate::durable;
@@ -11,6 +10,7 @@ use crate::generation::Generation;
 use crate::links;
 use crate::lock::{Holder, WriterLock};
 use crate::prefix::Prefix;
+use crate::record;
 
 /// For readers: finishes the work of a writer that was killed after its switch, where
 /// there is any, nobody writes right now, and this user may write. Waits for nobody and
@@ -27,7 +27,22 @@ pub fn recover(prefix: &Prefix, holder: &Holder) {
 /// Brings a prefix to a whole state, under the lock.
 pub(crate) fn clean(prefix: &Prefix, lock: &WriterLock) -> Result<(), InstallError> {
     debug_assert!(lock.guards(prefix), "the lock of another prefix");
+    if lost_current(prefix)? {
+        // Generations above the current one are swept below; without it, that is all.
+        return Err(InstallError::Damaged {
+            path: prefix.current(),
+            reason: "the link to the current generation is gone".into(),
+        });
+    }
     let current = prefix.current_generation()?;
+    for leftover in unfinished(prefix)? {
+        if leftover.symlink_metadata().is_ok_and(|it| it.is_dir()) {
+            durable::remove_tree(&leftover)?;
+        } else {
+            durable::remove_if_there(&leftover)?;
+        }
+    }
+    sweep(prefix, current.as_ref().map_or(0, |it| it.generation))?;
     if let Some(pending) = read_pending(prefix)? {
         // Killed before the switch, the current generation's own files were finished long
         // ago; doing them again would undo what the user changed since.
@@ -37,20 +52,35 @@ pub(crate) fn clean(prefix: &Prefix, lock: &WriterLock) -> Result<(), InstallErr
         }
         settle(prefix, current.as_ref())?;
     }
-    remove_unfinished(&prefix.base())?;
-    remove_unfinished(&prefix.store())?;
-    remove_unfinished(&prefix.receipts())?;
-    remove_unfinished(&prefix.edited())?;
-    remove_unfinished(&prefix.generations())?;
-    let newest = current.as_ref().map_or(0, |it| it.generation);
-    for number in prefix.generation_numbers()? {
-        // Numbers only grow and the current one is the greatest, so a greater one was
-        // built and never switched to.
-        if number > newest {
-            durable::remove_tree(&prefix.generation(number))?;
-        }
-    }
     Ok(())
+}
+
+/// Removes generations that were built and never switched to: numbers only grow and the
+/// current one is the greatest. Happens before the note of a first install goes, which is
+/// what tells them from ones whose link to the current one was lost.
+fn sweep(prefix: &Prefix, newest: u64) -> Result<(), InstallError> {
+    let mut numbers = prefix.generation_numbers()?;
+    numbers.retain(|it| *it > newest);
+    for number in &numbers {
+        durable::remove_tree(&prefix.generation(*number))?;
+    }
+    if newest == 0 && !numbers.is_empty() {
+        durable::sync_folder(&prefix.generations())?;
+    }
+    record::remove(prefix, |it| it > newest)
+}
+
+/// Whether something was installed and the link that says what is gone. A run that was
+/// killed before its first switch leaves no link either, but its note is pending or nothing
+/// leads to it yet.
+pub(crate) fn lost_current(prefix: &Prefix) -> Result<bool, InstallError> {
+    if prefix.current_number()?.is_some() {
+        return Ok(false);
+    }
+    let numbers = prefix.generation_numbers()?;
+    let was_second = numbers.iter().any(|it| *it > 1);
+    let was_finished = !numbers.is_empty() && !prefix.pending().exists();
+    Ok(was_second || (was_finished && links::any(prefix)?))
 }
 
 /// Everything that happens after the switch; done again after a crash it does no harm.
@@ -63,7 +93,7 @@ pub(crate) fn finish(prefix: &Prefix, current: &Generation) -> Result<(), Instal
 fn settle(prefix: &Prefix, current: Option<&Generation>) -> Result<(), InstallError> {
     match current {
         Some(generation) => links::settle(prefix, &generation.commands())?,
-        None => links::remove_stale(prefix, &BTreeSet::new())?,
+        None => links::remove_all(prefix)?,
     }
     durable::remove_if_there(&prefix.pending())
 }
@@ -79,26 +109,31 @@ fn read_pending(prefix: &Prefix) -> Result<Option<u64>, InstallError> {
     }
 }
 
-fn remove_unfinished(folder: &Path) -> Result<(), InstallError> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(problem) => return Err(InstallError::io("read", folder, problem)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(|it| InstallError::io("read", folder, it))?;
-        let name = entry.file_name();
-        let unfinished = name
-            .as_encoded_bytes()
-            .starts_with(durable::UNFINISHED.as_bytes());
-        if !unfinished {
-            continue;
-        }
-        if entry.file_type().is_ok_and(|it| it.is_dir()) {
-            durable::remove_tree(&entry.path())?;
-        } else {
-            durable::remove_if_there(&entry.path())?;
+/// What killed runs left under unfinished names.
+pub(crate) fn unfinished(prefix: &Prefix) -> Result<Vec<PathBuf>, InstallError> {
+    let folders = [
+        prefix.base(),
+        prefix.store(),
+        prefix.receipts(),
+        prefix.records(),
+        prefix.edited(),
+        prefix.generations(),
+    ];
+    let mut found = Vec::new();
+    for folder in folders {
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(problem) => return Err(InstallError::io("read", &folder, problem)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(|it| InstallError::io("read", &folder, it))?;
+            let name = entry.file_name();
+            let unfinished = durable::UNFINISHED.as_bytes();
+            if name.as_encoded_bytes().starts_with(unfinished) {
+                found.push(entry.path());
+            }
         }
     }
-    Ok(())
+    Ok(found)
 }

@@ -18,6 +18,12 @@ use crate::prefix::Prefix;
 use crate::receipt::Receipt;
 use crate::workers;
 
+/// The mode of a file in the store.
+pub(crate) const FILE_MODE: u32 = 0o444;
+
+/// The mode of a program, and of a folder, in the store.
+pub(crate) const PROGRAM_MODE: u32 = 0o555;
+
 /// Where archives are, and what was found in them. A report was only made for an archive
 /// whose digest is the signed one.
 pub(crate) struct Sources<'a> {
@@ -28,8 +34,8 @@ pub(crate) struct Sources<'a> {
 /// An unpacked archive that has not taken its final name.
 #[derive(Debug)]
 pub(crate) struct Staged {
-    folder: PathBuf,
-    receipt_file: PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) receipt_file: PathBuf,
     pub(crate) receipt: Receipt,
 }
 
@@ -73,9 +79,11 @@ pub(crate) fn commit(prefix: &Prefix, staged: Vec<Staged>) -> Result<(), Install
         let place = prefix.store_folder(&it.receipt.digest);
         // A folder without its receipt is damage from outside; what was staged replaces it.
         if place.symlink_metadata().is_ok() {
-            durable::remove_tree(&place)?;
+            durable::exchange(&it.folder, &place)?;
+            durable::remove_tree(&it.folder)?;
+        } else {
+            fs::rename(&it.folder, &place).map_err(|it| InstallError::io("write", &place, it))?;
         }
-        fs::rename(&it.folder, &place).map_err(|it| InstallError::io("write", &place, it))?;
         let place = prefix.receipt(&it.receipt.digest);
         fs::rename(&it.receipt_file, &place).map_err(|it| InstallError::io("write", &place, it))?;
     }

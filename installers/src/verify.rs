@@ -1,31 +1,41 @@
 //! Is everything still as it was installed? Reads every file of the current generation
 //! again and compares it with the digests that were recorded when it was unpacked.
+//!
+//! Reads only, waits for nobody, and tells damage from work in progress: what a writer has
+//! in hand right now, or a killed one left behind, is no finding.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use provisioning_package::{Digest, PackageName};
+use provisioning_package::PackageName;
 use serde::{Deserialize, Serialize};
 
 use crate::config_files;
 use crate::error::InstallError;
 use crate::generation::{Generation, InstalledPackage};
-use crate::layout;
 use crate::links;
 use crate::prefix::Prefix;
-use crate::receipt::Receipt;
+use crate::record;
+use crate::recover;
+
+pub(crate) mod trees;
+
+/// How often a look is taken again because a writer switched meanwhile. Writers take far
+/// longer than a look, so this is only reached where they queue.
+const LOOKS_MAX: usize = 32;
 
 /// One thing that is not as it was installed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
-    /// What is wrong: `missing`, `changed`, `extra`, `link`, or `edited` (a configuration
-    /// file, which is no fault).
+    /// What is wrong: `missing`, `changed`, `extra`, `mode`, `link`, `damaged` (one of our
+    /// own records), or `edited` (a configuration file, which is no fault).
     pub code: String,
     /// Whose file, where it is a package's.
     pub package: Option<PackageName>,
     /// Where.
     pub path: PathBuf,
+    /// More about it, for people.
+    #[serde(default)]
+    pub detail: Option<String>,
 }
 
 impl Finding {
@@ -34,113 +44,113 @@ impl Finding {
         self.code != "edited"
     }
 
-    fn new(code: &str, package: Option<&InstalledPackage>, path: PathBuf) -> Self {
+    /// What is wrong at `path`.
+    pub(crate) fn new(code: &str, package: Option<&InstalledPackage>, path: PathBuf) -> Self {
         Self {
             code: code.to_owned(),
             package: package.map(|it| it.name.clone()),
             path,
+            detail: None,
         }
+    }
+
+    /// The same, with more about it.
+    pub(crate) fn with(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
     }
 }
 
 /// Everything that is not as it was installed.
 pub fn verify(prefix: &Prefix) -> Result<Vec<Finding>, InstallError> {
-    let Some(current) = prefix.current_generation()? else {
-        return Ok(Vec::new());
-    };
     let mut findings = Vec::new();
-    for package in &current.packages {
-        verify_package(prefix, package, &mut findings)?;
-    }
-    let folder = prefix.generation(current.generation);
-    for package in &current.packages {
-        let tree = layout::place(package.kind, &package.name);
-        let commands = package.commands.keys().map(|it| format!("bin/{it}"));
-        for link in commands.chain([tree]) {
-            let path = folder.join(link);
-            if !path.exists() {
-                findings.push(Finding::new("link", Some(package), path));
-            }
+    for _ in 0..LOOKS_MAX {
+        let before = Moment::of(prefix);
+        findings = look(prefix)?;
+        let is_steady = before == Moment::of(prefix);
+        if is_steady || !findings.iter().any(Finding::is_fault) {
+            break;
         }
     }
-    let outside = links::broken(prefix, &current.commands());
-    findings.extend(outside.into_iter().map(|it| Finding::new("link", None, it)));
-    verify_config(prefix, &current, &mut findings)?;
     findings.sort();
+    findings.dedup();
     Ok(findings)
 }
 
-fn verify_package(
+/// The generation that is current according to the link, with what is wrong with its
+/// records; a damaged one is read from its second copy where that is whole.
+pub(crate) fn current(
     prefix: &Prefix,
-    package: &InstalledPackage,
     findings: &mut Vec<Finding>,
-) -> Result<(), InstallError> {
-    let folder = prefix.store_folder(&package.digest);
-    let Some(receipt) = Receipt::read(prefix, &package.digest)? else {
-        findings.push(Finding::new(
-            "missing",
-            Some(package),
-            prefix.receipt(&package.digest),
-        ));
-        return Ok(());
-    };
-    for (path, file) in &receipt.files {
-        let place = folder.join(path);
-        let found = config_files::digest_on_disk(&place)?;
-        match found {
-            None => findings.push(Finding::new("missing", Some(package), place)),
-            Some(digest) if digest != file.digest => {
-                findings.push(Finding::new("changed", Some(package), place));
+) -> Result<Option<Generation>, InstallError> {
+    let number = match prefix.current_number() {
+        Ok(Some(number)) => number,
+        Ok(None) => {
+            if recover::lost_current(prefix)? {
+                let lost = Finding::new("missing", None, prefix.current());
+                findings.push(lost.with("the link to the current generation"));
             }
-            Some(_) => {}
+            return Ok(None);
         }
-    }
-    for (path, target) in &receipt.links {
-        let place = folder.join(path);
-        if !fs::read_link(&place).is_ok_and(|it| it == Path::new(target)) {
-            findings.push(Finding::new("changed", Some(package), place));
+        Err(InstallError::Foreign { path }) => {
+            let detail = "leads to no generation";
+            findings.push(Finding::new("damaged", None, path).with(detail));
+            return Ok(None);
         }
+        Err(problem) => return Err(problem),
+    };
+    let path = prefix.generation(number).join(Generation::FILE);
+    let kept = record::read(prefix, number);
+    let read = std::fs::read(&path).map_err(|it| InstallError::io("read", &path, it));
+    let parsed = read
+        .as_ref()
+        .map_or(None, |_| prefix.read_generation(number).ok());
+    let detail = match (&read, &parsed, &kept) {
+        (Ok(found), Some(_), Some((bytes, _))) if found == bytes => None,
+        (Ok(_), Some(it), None) if it.generation == number => None,
+        (Err(_), ..) => Some("the generation's record is gone"),
+        _ => Some("the generation's record was changed"),
+    };
+    if let Err(problem @ InstallError::Newer { .. }) = prefix.read_generation(number) {
+        return Err(problem);
     }
-    for path in &receipt.folders {
-        let place = folder.join(path);
-        if !place.symlink_metadata().is_ok_and(|it| it.is_dir()) {
-            findings.push(Finding::new("missing", Some(package), place));
-        }
+    if let Some(detail) = detail {
+        findings.push(Finding::new("damaged", None, path).with(detail));
     }
-    let known: BTreeSet<&str> = receipt
-        .files
-        .keys()
-        .chain(receipt.links.keys())
-        .map(String::as_str)
-        .collect();
-    extra(&folder, &folder, &known, package, findings)
+    Ok(kept.map(|(_, it)| it).or(parsed))
 }
 
-/// Files that were never part of the package.
-fn extra(
-    root: &Path,
-    folder: &Path,
-    known: &BTreeSet<&str>,
-    package: &InstalledPackage,
-    findings: &mut Vec<Finding>,
-) -> Result<(), InstallError> {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let entry = entry.map_err(|it| InstallError::io("read", folder, it))?;
-        let path = entry.path();
-        let is_folder = entry.file_type().is_ok_and(|it| it.is_dir());
-        if is_folder {
-            extra(root, &path, known, package, findings)?;
-            continue;
-        }
-        let inside = path.strip_prefix(root).ok().and_then(Path::to_str);
-        if !inside.is_some_and(|it| known.contains(it)) {
-            findings.push(Finding::new("extra", Some(package), path));
+/// What tells whether a writer was at it.
+#[derive(PartialEq, Eq)]
+struct Moment {
+    number: Option<u64>,
+    is_pending: bool,
+}
+
+impl Moment {
+    fn of(prefix: &Prefix) -> Self {
+        Self {
+            number: prefix.current_number().ok().flatten(),
+            is_pending: prefix.pending().exists(),
         }
     }
-    Ok(())
+}
+
+fn look(prefix: &Prefix) -> Result<Vec<Finding>, InstallError> {
+    let mut findings = Vec::new();
+    let Some(current) = current(prefix, &mut findings)? else {
+        return Ok(findings);
+    };
+    findings.extend(trees::packages(prefix, &current.packages)?);
+    trees::generation(prefix, &current, &mut findings)?;
+    let outside = links::broken(prefix, &current.commands())?;
+    // With work pending, a writer is between its links and its switch or was killed there.
+    if !prefix.pending().exists() {
+        let found = outside.into_iter();
+        findings.extend(found.map(|(path, what)| Finding::new("link", None, path).with(what)));
+    }
+    verify_config(prefix, &current, &mut findings)?;
+    Ok(findings)
 }
 
 fn verify_config(
@@ -150,11 +160,23 @@ fn verify_config(
 ) -> Result<(), InstallError> {
     for record in current.config.iter().filter(|it| it.shipped.is_some()) {
         let path = prefix.config_file(&record.package, &record.path);
-        let found: Option<Digest> = config_files::digest_on_disk(&path)?;
+        let found = config_files::digest_on_disk(&path)?;
         if found != record.shipped {
             let package = current.package(&record.package);
-            findings.push(Finding::new("edited", package, path));
+            let finding = Finding::new("edited", package, path);
+            findings.push(match found {
+                Some(_) => finding,
+                None => finding.with("deleted"),
+            });
         }
     }
     Ok(())
+}
+
+/// `path` from `root`, as a receipt writes it.
+fn inside(root: &Path, path: &Path) -> Option<String> {
+    path.strip_prefix(root)
+        .ok()
+        .and_then(Path::to_str)
+        .map(str::to_owned)
 }

@@ -1,44 +1,8 @@
-//! Clients that are killed, and clients that come at once.
+//! Clients that come at once.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use crate::product::{packages, published};
-
-/// How often the client is killed, a little later each time.
-const KILLS: u32 = 24;
-
-#[test]
-fn a_client_killed_at_any_instant_leaves_a_whole_state_and_the_next_one_works() {
-    let (_registry, client) = published();
-    client.ok(&["install", "lts-3.1"]);
-    let (lts, stable) = (3, 6);
-    for kill in 0..KILLS {
-        let target = if kill % 2 == 0 {
-            "stable-3.2"
-        } else {
-            "lts-3.1"
-        };
-        let mut child = client
-            .command(&["install", target])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(u64::from(kill * 4)));
-        let _ = child.kill();
-        child.wait().unwrap();
-        let count = packages(&client.json(&["list"])).len();
-        assert!(
-            count == lts || count == stable,
-            "{count} packages after kill {kill}"
-        );
-        let verified = client.run(&["--json", "verify"]);
-        assert_eq!(verified.status(), 0, "kill {kill}: {}", verified.stdout());
-    }
-    client.ok(&["install", "stable-3.2"]);
-    assert_eq!(packages(&client.json(&["list"])).len(), stable);
-}
 
 #[test]
 fn clients_at_once_all_end_well_and_nothing_is_lost() {

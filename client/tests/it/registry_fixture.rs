@@ -129,8 +129,15 @@ fn registry_program() -> PathBuf {
     path
 }
 
-/// The client under test.
+/// The client under test; a long run may name a copy that no build replaces.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test is told where the program is by the environment"
+)]
 pub(crate) fn client_program() -> PathBuf {
+    if let Some(path) = std::env::var_os("PROVISIONING_CLIENT_BIN") {
+        return path.into();
+    }
     PathBuf::from(env!("CARGO_BIN_EXE_provisioning"))
 }
 

@@ -30,6 +30,7 @@ fn the_short_help_names_every_command_with_its_purpose() {
     lock         Resolve what the workspace requires into `provisioning.lock`
     sync         Install exactly what the workspace's lockfile says
     verify       Check that everything is as it was installed
+    gc           Remove old generations and what only they needed
     extension    Install, list and find extensions
     workspace    Make workspaces from templates
     core         Hand words to the installed core

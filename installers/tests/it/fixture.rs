@@ -142,6 +142,7 @@ impl World {
         let holder = Holder {
             pid: Some(std::process::id()),
             command: Some("install core".into()),
+            since: Some(Timestamp::UNIX_EPOCH),
         };
         WriterLock::acquire(&self.prefix, &holder, patience, &mut |_| ())
     }

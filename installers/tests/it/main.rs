@@ -5,8 +5,10 @@
 mod configuration;
 mod crash;
 mod fixture;
+mod garbage;
 mod install;
 mod refusals;
+mod repair;
 mod rollback;
 mod scripts;
 mod writers;

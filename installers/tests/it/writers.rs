@@ -12,7 +12,10 @@ fn a_second_writer_waits_and_then_names_the_holder() {
     let refused = world.lock(Duration::from_millis(120)).unwrap_err();
     assert!(started.elapsed() >= Duration::from_millis(120));
     assert!(refused.is_locked());
-    let expected = format!("process {} (`install core`)", std::process::id());
+    let expected = format!(
+        "process {} (`install core`) since 1970-01-01",
+        std::process::id()
+    );
     assert!(refused.to_string().contains(&expected), "{refused}");
     drop(first);
     assert!(world.lock(Duration::ZERO).is_ok());
