@@ -41,6 +41,7 @@ mod registry_command;
 mod resolve;
 mod rollback;
 mod search;
+mod self_command;
 mod sync;
 mod tree;
 mod trust;
@@ -66,7 +67,7 @@ mod yank;
     max_term_width = 100,
     after_help = "Exit status: 0 done, 1 refused or failed, 2 usage, 3 no versions fit, \
                   4 verification failed, 5 registry unreachable, 6 lock held, \
-                  100 `outdated --exit-code` found some."
+                  100 something newer was found by `outdated --exit-code` or a `--check`."
 )]
 struct Cli {
     #[command(flatten)]
@@ -100,10 +101,10 @@ enum Command {
     Verify(verify::Args),
     /// Remove old generations and what only they needed
     Gc(gc::Args),
-    /// Install, list and find extensions
+    /// Start, install, list and find extensions
     #[command(subcommand)]
     Extension(extension::Action),
-    /// Make workspaces from templates
+    /// Make workspaces from templates, and update them
     #[command(subcommand)]
     Workspace(workspace::Action),
     /// Hand words to the installed core
@@ -138,6 +139,9 @@ enum Command {
     Cache(cache::Action),
     Completions(completions::Args),
     Man(man::Args),
+    /// Update this client, or remove it
+    #[command(subcommand, name = "self")]
+    SelfCommand(self_command::Action),
     /// Everything else is the core's
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -219,6 +223,7 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Cache(action) => cache::run(action, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),
+        Command::SelfCommand(action) => self_command::run(action, context).await,
         Command::Other(words) => core::run_unknown(words, &tree(), context),
     }
 }

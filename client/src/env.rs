@@ -23,6 +23,8 @@ pub struct Env {
     pub variables: BTreeMap<OsString, OsString>,
     /// The folder that relative paths start at.
     pub folder: PathBuf,
+    /// The program that runs, links followed, where the system can tell.
+    pub program: Option<PathBuf>,
     /// Whether we run as root.
     pub is_root: bool,
     /// Whether somebody can type at stdin.
@@ -40,6 +42,7 @@ impl Env {
             args: std::env::args_os().collect(),
             variables: std::env::vars_os().collect(),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            program: std::env::current_exe().ok(),
             is_root: rustix::process::geteuid().is_root(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
             stdout_is_terminal: std::io::stdout().is_terminal(),
@@ -110,6 +113,7 @@ pub(crate) mod tests {
                 .map(|(name, value)| ((*name).into(), (*value).into()))
                 .collect(),
             folder: "/nowhere".into(),
+            program: None,
             is_root: false,
             stdin_is_terminal: false,
             stdout_is_terminal: false,

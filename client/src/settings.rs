@@ -180,12 +180,25 @@ impl Settings {
             .ok_or_else(|| no_home("the cache", "`XDG_CACHE_HOME` or `PROVISIONING_CACHE_DIR`"))
     }
 
+    /// Keeps downloads in `cache` from here on.
+    pub(crate) fn use_cache(&mut self, cache: PathBuf) {
+        self.cache = Some(Sourced {
+            value: cache,
+            origin: Origin::Default,
+        });
+    }
+
     /// Where the trusted state of `registry` is kept.
     pub(crate) fn trust_state(&self, registry: &RegistryLocation) -> Outcome<PathBuf> {
         self.trust
             .as_ref()
             .map(|it| it.join(registry.key()))
             .ok_or_else(|| no_home("the trusted state", "`XDG_STATE_HOME`"))
+    }
+
+    /// Where the trusted state of every registry is kept.
+    pub(crate) fn trust_folder(&self) -> Option<&Path> {
+        self.trust.as_deref()
     }
 
     /// The user's configuration file, where `registry add` writes.

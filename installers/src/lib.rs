@@ -17,7 +17,7 @@
 //! | `workers` | the same work on many archives at once |
 //! | `config_files` | dpkg's three-way rule |
 //! | `links` | what stands in `P/bin`, `P/share` and `P/extensions` |
-//! | `scaffold` | a workspace made from a template |
+//! | `scaffold` | a workspace made from a template, and moved to a newer one |
 //! | `verify` | is everything still as it was installed? |
 //!
 //! Nothing here reads the clock, the environment or the network, and nothing in a package
@@ -60,5 +60,9 @@ pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptFile};
 pub use recover::recover;
 pub use repair::{Mended, Repaired, repair};
 pub use request::{BundleRequest, Requests, SpecRequest, UninstallRefused};
-pub use scaffold::{SCAFFOLD_FILE_BYTES_MAX, ScaffoldError, scaffold};
+pub use scaffold::{
+    Answer, Answers, Conflict, ConflictKind, FileAction, FileChange, Labels, Merged, Node,
+    SCAFFOLD_FILE_BYTES_MAX, ScaffoldError, Template, Tree, Variable, apply_changes,
+    make_folder_of, merge, read_tree_at, recover_changes,
+};
 pub use verify::{Finding, verify};

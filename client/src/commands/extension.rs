@@ -1,4 +1,4 @@
-//! `provisioning extension`: install, uninstall, list and find extensions.
+//! `provisioning extension`: start, install, uninstall, list and find extensions.
 
 use clap::Subcommand;
 use provisioning_package::{Kind, PackageName, Spec};
@@ -7,6 +7,8 @@ use crate::commands::{install, list, search, uninstall};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::write_api::WriteClient;
+
+mod new;
 
 /// What to do with extensions.
 #[derive(Debug, Subcommand)]
@@ -25,6 +27,7 @@ pub(crate) enum Action {
     },
     /// Take extensions away
     Uninstall(uninstall::Args),
+    New(new::Args),
     /// List the installed extensions
     List,
     /// Find extensions in the registry
@@ -54,6 +57,7 @@ pub(crate) async fn run(action: &Action, context: &Context) -> Outcome<Exit> {
             }
             uninstall::run(args, context).await
         }
+        Action::New(args) => new::run(args, context),
         Action::List => list::show(Some(Kind::Extension), context),
         Action::Search { text, limit } => {
             let api = WriteClient::open_anonymous(context).await?;

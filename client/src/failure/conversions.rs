@@ -63,12 +63,7 @@ impl From<InstallError> for Failure {
 
 impl From<ScaffoldError> for Failure {
     fn from(problem: ScaffoldError) -> Self {
-        let code = match problem {
-            ScaffoldError::Occupied(_) => "workspace-exists",
-            ScaffoldError::Render { .. } => "template-refused",
-            ScaffoldError::Io { .. } => "io",
-        };
-        let failure = Self::new(code, problem.to_string());
+        let failure = Self::new(problem.code(), problem.to_string());
         match std::error::Error::source(&problem) {
             Some(source) => failure.with_chain(source),
             None => failure,

@@ -12,6 +12,7 @@ mod core;
 mod crash_world;
 mod crowd;
 mod faults;
+mod extension_new;
 mod folder;
 mod foreign_registry;
 mod full_disk;
@@ -27,8 +28,11 @@ mod questions;
 mod reading;
 mod registry_fixture;
 mod resolve;
+mod self_uninstall;
+mod self_update;
 mod text;
 mod workspace;
+mod workspace_update;
 mod yank;
 
 #[test]

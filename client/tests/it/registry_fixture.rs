@@ -144,6 +144,7 @@ pub(crate) fn client_program() -> PathBuf {
 /// A client with a home of its own.
 pub(crate) struct Client {
     home: TempDir,
+    program: PathBuf,
     variables: Vec<(String, String)>,
 }
 
@@ -152,6 +153,7 @@ impl Client {
     pub(crate) fn alone() -> Self {
         Self {
             home: TempDir::new().unwrap(),
+            program: client_program(),
             variables: Vec::new(),
         }
     }
@@ -170,6 +172,11 @@ impl Client {
         self
     }
 
+    /// Runs another program from here on, such as a copy in a prefix.
+    pub(crate) fn use_program(&mut self, program: &Path) {
+        program.clone_into(&mut self.program);
+    }
+
     /// Its home, which is also the folder that it runs in.
     pub(crate) fn home(&self) -> &Path {
         self.home.path()
@@ -182,7 +189,7 @@ impl Client {
 
     /// A command that was not started yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(client_program());
+        let mut command = Command::new(&self.program);
         let home = self.home();
         command
             .args(arguments)

@@ -31,8 +31,8 @@ fn the_short_help_names_every_command_with_its_purpose() {
     sync         Install exactly what the workspace's lockfile says
     verify       Check that everything is as it was installed
     gc           Remove old generations and what only they needed
-    extension    Install, list and find extensions
-    workspace    Make workspaces from templates
+    extension    Start, install, list and find extensions
+    workspace    Make workspaces from templates, and update them
     core         Hand words to the installed core
     info         Show what the registry says about a package or bundle
     search       Find packages by name, description or keyword
@@ -50,6 +50,7 @@ fn the_short_help_names_every_command_with_its_purpose() {
     cache        Show where downloads are kept
     completions  Print a completion script for a shell
     man          Print the manual page, or write a page for every command into a folder
+    self         Update this client, or remove it
     help         Print this message or the help of the given subcommand(s)
     "#);
 }
