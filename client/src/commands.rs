@@ -141,7 +141,7 @@ enum Command {
     Man(man::Args),
     /// Update this client, or remove it
     #[command(subcommand, name = "self")]
-    SelfCommand(self_command::Action),
+    Itself(self_command::Action),
     /// Everything else is the core's
     #[command(external_subcommand)]
     Other(Vec<OsString>),
@@ -223,7 +223,7 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Cache(action) => cache::run(action, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),
-        Command::SelfCommand(action) => self_command::run(action, context).await,
+        Command::Itself(action) => self_command::run(action, context).await,
         Command::Other(words) => core::run_unknown(words, &tree(), context),
     }
 }

@@ -258,7 +258,12 @@ impl Client {
         for (path, content) in &sample.files {
             self.write(&format!("{folder}/{path}"), content);
         }
-        let document = self.json(&["package", "build", &folder, "-o", "dist"]);
+        let mut arguments = vec!["package", "build", &folder, "-o", "dist"];
+        if sample.kind == "client" {
+            // What a bare machine can unpack.
+            arguments.extend(["--format", "tar.gz"]);
+        }
+        let document = self.json(&arguments);
         document["archive"].as_str().unwrap().into()
     }
 

@@ -242,30 +242,7 @@ fn an_update_merges_both_sides_and_leaves_what_both_changed_marked() {
     );
     assert_eq!(document["conflicts"][0]["path"], "README.md");
     assert_eq!(document["conflicts"].as_array().unwrap().len(), 1);
-    assert_eq!(
-        read(&client, "my-shop/README.md"),
-        "<<<<<<< this workspace\n# My own shop\n=======\n# The shop my-shop\n>>>>>>> template shop 2.0.0\n\n\
-         In eu, 3 nodes at my-shop.eu.example.org.\n"
-    );
-    assert_eq!(
-        read(&client, "my-shop/infra/eu.toml"),
-        "first = 11\nsecond = 2\nthird = 33\n"
-    );
-    assert_eq!(
-        read(&client, "my-shop/docs/notes.txt"),
-        "mine\ntwo\nthree\nfour\nfive\n6\n"
-    );
-    assert_eq!(read(&client, "my-shop/extra.txt"), "new\n");
-    assert_eq!(read(&client, "my-shop/mine.txt"), "mine\n");
-    for gone in [
-        "my-shop/old.txt",
-        "my-shop/notes.txt",
-        "my-shop/.provisioning-update",
-    ] {
-        assert!(!client.home().join(gone).exists(), "{gone}");
-    }
-    assert!(read(&client, "my-shop/provisioning.toml").contains("template-version = \"2.0.0\""));
-    assert!(read(&client, "my-shop/.provisioning-template.toml").contains("version = \"2.0.0\""));
+    holds_both_sides(&client);
 
     assert!(client.ok(&update(&[])).contains("up to date"));
     let error = client.error(1, &update(&["--to", "1.0.0"]));
@@ -283,6 +260,34 @@ fn an_update_merges_both_sides_and_leaves_what_both_changed_marked() {
         "first = 11\nsecond = 2\nthird = 3\n"
     );
     assert!(read(&client, "my-shop/README.md").starts_with("# my-shop\n\nIn eu, 5 nodes"));
+}
+
+/// What the update left of both sides.
+fn holds_both_sides(client: &Client) {
+    assert_eq!(
+        read(client, "my-shop/README.md"),
+        "<<<<<<< this workspace\n# My own shop\n=======\n# The shop my-shop\n>>>>>>> template shop 2.0.0\n\n\
+         In eu, 3 nodes at my-shop.eu.example.org.\n"
+    );
+    assert_eq!(
+        read(client, "my-shop/infra/eu.toml"),
+        "first = 11\nsecond = 2\nthird = 33\n"
+    );
+    assert_eq!(
+        read(client, "my-shop/docs/notes.txt"),
+        "mine\ntwo\nthree\nfour\nfive\n6\n"
+    );
+    assert_eq!(read(client, "my-shop/extra.txt"), "new\n");
+    assert_eq!(read(client, "my-shop/mine.txt"), "mine\n");
+    for gone in [
+        "my-shop/old.txt",
+        "my-shop/notes.txt",
+        "my-shop/.provisioning-update",
+    ] {
+        assert!(!client.home().join(gone).exists(), "{gone}");
+    }
+    assert!(read(client, "my-shop/provisioning.toml").contains("template-version = \"2.0.0\""));
+    assert!(read(client, "my-shop/.provisioning-template.toml").contains("version = \"2.0.0\""));
 }
 
 #[test]

@@ -234,11 +234,11 @@ impl Merge<'_> {
         let (
             Node::File {
                 bytes: ours,
-                executable: runs_here,
+                executable: here_runs,
             },
             Node::File {
                 bytes: theirs,
-                executable: runs_there,
+                executable: after_runs,
             },
         ) = (here, after)
         else {
@@ -246,13 +246,13 @@ impl Merge<'_> {
         };
         let (base, ran) = match before {
             Some(Node::File { bytes, executable }) => (bytes.as_slice(), *executable),
-            None => (&[][..], *runs_here),
+            None => (&[][..], *here_runs),
             Some(Node::Link { .. } | Node::Folder) => return None,
         };
-        let executable = if *runs_here == ran {
-            *runs_there
+        let executable = if *here_runs == ran {
+            *after_runs
         } else {
-            *runs_here
+            *here_runs
         };
         let bytes = match merge_text(text(base)?, text(ours)?, text(theirs)?, self.labels) {
             Ok(text) => text.into_bytes(),
@@ -336,11 +336,11 @@ fn longest_run(text: &str) -> usize {
 fn relabelled(marked: &str, length: usize, labels: &Labels) -> String {
     let mut text = String::with_capacity(marked.len());
     for line in marked.split_inclusive('\n') {
-        let marker = |sign: char| line.starts_with(&sign.to_string().repeat(length));
+        let begins = |sign: char| line.starts_with(&sign.to_string().repeat(length));
         let label = match () {
-            () if marker('<') => format!("{} {}\n", "<".repeat(MARKER_CHARS), labels.ours),
-            () if marker('=') => format!("{}\n", "=".repeat(MARKER_CHARS)),
-            () if marker('>') => format!("{} {}\n", ">".repeat(MARKER_CHARS), labels.theirs),
+            () if begins('<') => format!("{} {}\n", "<".repeat(MARKER_CHARS), labels.ours),
+            () if begins('=') => format!("{}\n", "=".repeat(MARKER_CHARS)),
+            () if begins('>') => format!("{} {}\n", ">".repeat(MARKER_CHARS), labels.theirs),
             () => line.to_owned(),
         };
         text.push_str(&label);

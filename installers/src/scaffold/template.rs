@@ -231,13 +231,13 @@ fn place(engine: &Environment<'_>, path: &str, context: &Value) -> Result<Option
 /// What the engine says, in one line, with what it does not know named.
 fn said(problem: &minijinja::Error) -> String {
     let known = GIVEN.join("`, `");
-    match problem.kind() {
-        minijinja::ErrorKind::UndefinedError => {
-            format!("{problem}; a template knows `{known}` and what its `{SETTINGS}` declares")
-        }
-        minijinja::ErrorKind::OutOfFuel => format!("it takes more than {FUEL} steps"),
-        _ => problem.to_string(),
+    if problem.kind() == minijinja::ErrorKind::OutOfFuel {
+        return format!("it takes more than {FUEL} steps");
     }
+    if problem.kind() == minijinja::ErrorKind::UndefinedError {
+        return format!("{problem}; a template knows `{known}` and what its `{SETTINGS}` declares");
+    }
+    problem.to_string()
 }
 
 #[cfg(test)]

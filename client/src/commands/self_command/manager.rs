@@ -19,6 +19,9 @@ pub(super) struct Manager {
 /// A package database that can be asked who owns a file.
 struct Database {
     name: &'static str,
+    /// Files of which one is there where the database is in use. Asking one that is not may
+    /// set it up, in a home folder even.
+    marks: &'static [&'static str],
     /// The program and its arguments, to which the file is added.
     question: &'static [&'static str],
     update: &'static str,
@@ -29,24 +32,33 @@ struct Database {
 const DATABASES: [Database; 4] = [
     Database {
         name: "dpkg",
+        marks: &["/var/lib/dpkg/status"],
         question: &["dpkg-query", "--search"],
         update: "apt-get install --only-upgrade",
         remove: "apt-get remove",
     },
     Database {
         name: "rpm",
+        marks: &[
+            "/usr/lib/sysimage/rpm/rpmdb.sqlite",
+            "/var/lib/rpm/rpmdb.sqlite",
+            "/var/lib/rpm/Packages.db",
+            "/var/lib/rpm/Packages",
+        ],
         question: &["rpm", "--query", "--queryformat", "%{NAME}\\n", "--file"],
         update: "dnf upgrade",
         remove: "dnf remove",
     },
     Database {
         name: "pacman",
+        marks: &["/var/lib/pacman/local"],
         question: &["pacman", "--query", "--owns", "--quiet"],
         update: "pacman -Syu",
         remove: "pacman -R",
     },
     Database {
         name: "apk",
+        marks: &["/lib/apk/db/installed", "/usr/lib/apk/db/installed"],
         question: &["apk", "info", "--quiet", "--who-owns"],
         update: "apk upgrade",
         remove: "apk del",
@@ -128,6 +140,9 @@ fn by_place(program: &Path, env: &Env) -> Option<Manager> {
 
 /// Asks one database. One that is not here, or that does not answer, owns nothing.
 fn ask(database: &Database, program: &Path, env: &Env) -> Option<Manager> {
+    if !database.marks.iter().any(|it| Path::new(it).exists()) {
+        return None;
+    }
     let (tool, arguments) = database.question.split_first()?;
     let mut command = Command::new(tool);
     command

@@ -68,6 +68,10 @@ const FOLDERS: [&str; 18] = [
 /// registries. While packages are installed it refuses, and `--all` removes them too.
 /// Configuration stays unless `--purge` says otherwise.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is typed or not, and they are independent"
+)]
 pub(crate) struct Args {
     /// Remove everything that was installed too
     #[arg(long)]
@@ -109,7 +113,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let doomed = list(&installation, args, context);
     let kept = kept(&prefix, args, context);
     if !args.dry_run && !args.yes {
-        confirm(&doomed, context)?;
+        confirm(&doomed, args, context)?;
     }
     if !args.dry_run {
         let lock = switch::lock(&installation, "self uninstall", context)?;
@@ -305,15 +309,15 @@ fn kept(prefix: &Prefix, args: &Args, context: &Context) -> Vec<PathBuf> {
         .collect()
 }
 
-fn confirm(doomed: &[Doomed], context: &Context) -> Outcome<()> {
+fn confirm(doomed: &[Doomed], args: &Args, context: &Context) -> Outcome<()> {
     if !context.env.stdin_is_terminal || !context.env.stderr_is_terminal || context.output.is_json()
     {
         return Err(Failure::new(
             "not-confirmed",
             "nobody is here to say yes, so nothing is removed",
         )
-        .with_hint("`provisioning self uninstall --dry-run` lists what would go")
-        .with_hint("`provisioning self uninstall --yes` removes it"));
+        .with_hint(format!("`{} --dry-run` lists what would go", typed(args)))
+        .with_hint(format!("`{} --yes` removes it", typed(args))));
     }
     let mut stderr = io::stderr().lock();
     let asked = write!(stderr, "{}Remove all of this? [y/N] ", listing(doomed))
@@ -328,6 +332,13 @@ fn confirm(doomed: &[Doomed], context: &Context) -> Outcome<()> {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::new("not-confirmed", "nothing was removed")),
     }
+}
+
+/// The command as it was typed, without an answer.
+fn typed(args: &Args) -> String {
+    let all = if args.all { " --all" } else { "" };
+    let purge = if args.purge { " --purge" } else { "" };
+    format!("provisioning self uninstall{all}{purge}")
 }
 
 fn listing(doomed: &[Doomed]) -> String {
@@ -378,8 +389,11 @@ fn still_installed(installation: &Installation, current: &Generation) -> Failure
     Failure::new(
         "still-installed",
         format!(
-            "{} packages are installed in `{}`: {}",
-            packages.len(),
+            "{} installed in `{}`: {}",
+            match packages.len() {
+                1 => "a package is".to_owned(),
+                count => format!("{count} packages are"),
+            },
             installation.prefix.display(),
             packages.join(", ")
         ),

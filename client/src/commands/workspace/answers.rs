@@ -72,15 +72,17 @@ pub(super) fn gather(
             ),
             None => before(variable, known, context),
         };
-        let answer = match answer {
-            Some(answer) => Some(answer),
-            None => {
-                let default = template.default_of(variable, &answers)?;
-                if may_ask {
-                    Some(ask(variable, default.as_ref())?)
-                } else {
-                    default
-                }
+        let answer = if answer.is_some() {
+            answer
+        } else if !unanswered.is_empty() {
+            // A default may be made of answers that are not there.
+            variable.default().cloned()
+        } else {
+            let default = template.default_of(variable, &answers)?;
+            if may_ask {
+                Some(ask(variable, default.as_ref())?)
+            } else {
+                default
             }
         };
         match answer {

@@ -33,7 +33,7 @@ pub(super) fn uncommitted(root: &Path, context: &Context) -> Vec<String> {
             ":(exclude).provisioning-update",
         ])
         .env_clear()
-        .envs(ours.map(|(name, value)| (name, value)))
+        .envs(ours)
         .env_remove(OsString::from("PROVISIONING_TOKEN"))
         .stdin(Stdio::null());
     let Ok(answer) = command.output() else {

@@ -192,12 +192,12 @@ impl Finder {
             digest: choice.digest,
             size: choice.size,
         }];
-        let paths = match take_cached(&self.cache, &wanted).await? {
-            Some(paths) => paths,
-            None => {
-                let reader = self.registry.reader(&self.context).await?;
-                reader.fetch_archives(&wanted).await?
-            }
+        let cached = take_cached(&self.cache, &wanted).await?;
+        let paths = if let Some(paths) = cached {
+            paths
+        } else {
+            let reader = self.registry.reader(&self.context).await?;
+            reader.fetch_archives(&wanted).await?
         };
         let archive = paths.first().expect("one was asked for, one is here");
         let scratch = scratch()?;
