@@ -338,9 +338,8 @@ mod tests {
     }
 
     fn changes(list: &[(&str, Option<&str>)]) -> BTreeMap<String, Option<Node>> {
-        let node = |it: &Option<&str>| it.map(Node::text);
         list.iter()
-            .map(|(path, it)| ((*path).to_owned(), node(it)))
+            .map(|(path, it)| ((*path).to_owned(), it.map(Node::text)))
             .collect()
     }
 
