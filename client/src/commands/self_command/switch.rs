@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use provisioning_installers::{Holder, Prefix, WriterLock};
+use provisioning_installers::{Prefix, WriterLock};
 use provisioning_package::{Digest, Version, unpack_archive};
 
 use super::installation::{Installation, Note, PROGRAM};
 use crate::context::Context;
 use crate::durable::{Readers, replace_file, sync_folder};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::transaction;
 
 /// What the folders of unfinished clients begin with; the process id follows.
 const STAGING: &str = ".staging.";
@@ -35,17 +36,8 @@ pub(super) fn lock(
     command: &str,
     context: &Context,
 ) -> Outcome<WriterLock> {
-    let patience = Duration::try_from(context.settings.lock_timeout).unwrap_or(Duration::ZERO);
-    let holder = Holder {
-        pid: Some(std::process::id()),
-        command: Some(command.to_owned()),
-    };
     let prefix = Prefix::new(&installation.prefix);
-    let lock = tokio::task::block_in_place(|| {
-        WriterLock::acquire(&prefix, &holder, patience, &mut |other| {
-            context.output.status(&format!("waiting for {other}"));
-        })
-    })?;
+    let lock = transaction::lock(&prefix, command, context)?;
     sweep(installation);
     Ok(lock)
 }
