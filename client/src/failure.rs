@@ -1,9 +1,9 @@
 //! What went wrong, in the one form in which every command says it.
 //!
 //! Text: `error: …`, a `  caused by: …` line for each cause, `help: …` for each hint. JSON:
-//! `{"error": {"code", "message", "causes", "hints"}}`, and `explanation` where versions do
-//! not fit. Both on stderr. Programs match on
-//! `code` and on the exit status, never on the words.
+//! `{"error": {"code", "message", "causes", "hints"}}`. Where versions do not fit, the causes
+//! are the sentences of a proof, one `  - …` line each, and `explanation` has it as a tree.
+//! Both on stderr. Programs match on `code` and on the exit status, never on the words.
 
 use std::error::Error;
 use std::fmt;
@@ -135,7 +135,7 @@ impl Failure {
         self
     }
 
-    /// Adds the causes as data, for `--json` alone.
+    /// Adds the proof that the causes tell, as a tree for `--json`.
     pub(crate) fn with_explanation(mut self, explanation: serde_json::Value) -> Self {
         self.body.explanation = Some(explanation);
         self
@@ -197,8 +197,12 @@ impl Failure {
     /// The text for people; `paint` colours the leading words.
     pub(crate) fn to_text(&self, paint: impl Fn(Label, &str) -> String) -> String {
         let mut text = format!("{} {}", paint(Label::Error, "error:"), self.body.message);
+        let lead = match self.body.explanation {
+            Some(_) => "\n  - ",
+            None => "\n  caused by: ",
+        };
         for cause in &self.body.causes {
-            text.push_str("\n  caused by: ");
+            text.push_str(lead);
             text.push_str(&cause.replace('\n', "\n    "));
         }
         for hint in &self.body.hints {

@@ -137,6 +137,39 @@ pub(crate) fn explain<'a>(
 }
 
 impl NoSolution {
+    /// Nothing that was asked for under `name` exists.
+    pub fn unknown(name: &PackageName, spec: &str) -> Self {
+        let asked = Cause {
+            kind: CauseKind::Asked,
+            owner: "you".to_owned(),
+            package: None,
+            versions: None,
+            on: Some(name.clone()),
+            requirement: None,
+            text: format!("you asked for `{spec}`"),
+        };
+        let missing = Cause {
+            kind: CauseKind::MissingPackage,
+            owner: "registry".to_owned(),
+            package: Some(name.clone()),
+            on: None,
+            text: format!("this registry has no package and no bundle `{name}`"),
+            ..asked.clone()
+        };
+        let causes = vec![asked, missing];
+        Self {
+            kind: NoSolutionKind::Missing,
+            summary: format!("the registry has no package and no bundle `{name}`"),
+            derivation: Box::new(Derivation {
+                because: causes.iter().cloned().map(ProofNode::Cause).collect(),
+                lines: causes.iter().map(|it| it.text.clone()).collect(),
+            }),
+            causes,
+            bundles: Vec::new(),
+            hints: Vec::new(),
+        }
+    }
+
     /// The derivation as sentences.
     pub fn causes(&self) -> Vec<String> {
         self.derivation.lines.clone()

@@ -130,14 +130,52 @@ pub(crate) async fn ask(
             bundle.without.clear();
         }
     }
+    let mut specs: BTreeMap<PackageName, Spec> = BTreeMap::new();
     for (name, spec) in packages {
-        if !asked.now.insert(name.clone()) {
-            return Err(Failure::usage(format!("`{name}` is asked for twice")));
-        }
+        let both = match specs.remove(&name) {
+            None => spec.clone(),
+            Some(other) => all_of(&name, &other, spec)?,
+        };
+        specs.insert(name, both);
+    }
+    for (name, spec) in specs {
+        asked.now.insert(name.clone());
         asked.requests.ask(name.clone(), spec.to_string());
-        check_against_bundle(&asked.requests, &name, spec)?;
+        check_against_bundle(&asked.requests, &name, &spec)?;
     }
     Ok(asked)
+}
+
+/// Two specs of one command for one package: both hold. In whatever order they came, they
+/// are one requirement.
+fn all_of(name: &PackageName, one: &Spec, other: &Spec) -> Outcome<Spec> {
+    if one.selector() == other.selector() || *other.selector() == Selector::Any {
+        return Ok(one.clone());
+    }
+    if *one.selector() == Selector::Any {
+        return Ok(other.clone());
+    }
+    // A version that is named exactly is more than a requirement: it may be a yanked one.
+    for (spec, bound) in [(one, other), (other, one)] {
+        if let Selector::Exact(version) = spec.selector()
+            && bound.selector().requirement().matches(version)
+        {
+            return Ok(spec.clone());
+        }
+    }
+    let mut parts = Vec::new();
+    for spec in [one, other] {
+        if *spec.selector() == Selector::Latest {
+            return Err(Failure::usage(format!(
+                "`{one}` and `{other}` cannot be asked for together: `latest` is one version"
+            )));
+        }
+        let comparators = spec.selector().requirement().comparators;
+        parts.extend(comparators.into_iter().map(|it| it.to_string()));
+    }
+    parts.sort();
+    parts.dedup();
+    Ok(format!("{name}@{}", parts.join(",")).parse()?)
 }
 
 enum Named {

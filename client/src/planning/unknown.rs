@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use provisioning_compat::nearest_names;
+use provisioning_compat::{NoSolution, nearest_names};
 use provisioning_installers::Requests;
 use provisioning_package::{BundleName, Kind, PackageName};
 
@@ -24,14 +24,7 @@ pub(super) async fn package(
     name: &str,
     requests: &Requests,
 ) -> Failure {
-    let failure = Failure::new(
-        "unknown-package",
-        format!("the registry has no package and no bundle `{name}`"),
-    )
-    .with_cause(format!(
-        "you asked for `{name}`, and this registry does not have it"
-    ))
-    .with_exit(Exit::NoSolution);
+    let failure = refusal(name, requests);
     let known: Vec<PackageName> = known_names(context, reader, name, requests)
         .await
         .into_iter()
@@ -47,6 +40,22 @@ pub(super) async fn package(
     failure
         .with_hint(format!("did you mean {}?", near.join(" or ")))
         .with_hint("nothing was changed")
+}
+
+fn refusal(name: &str, requests: &Requests) -> Failure {
+    let message = format!("the registry has no package and no bundle `{name}`");
+    let failure = Failure::new("unknown-package", message).with_exit(Exit::NoSolution);
+    let Ok(package) = PackageName::from_user(name) else {
+        return failure.with_cause(format!(
+            "you asked for `{name}`, and this registry does not have it"
+        ));
+    };
+    let asked = requests.specs.get(&package);
+    let spec = asked.map_or(name, |it| it.spec.as_str());
+    let refusal = NoSolution::unknown(&package, spec);
+    failure
+        .with_causes(refusal.causes())
+        .with_explanation(refusal.to_json())
 }
 
 /// No bundle and no channel has this name.

@@ -65,6 +65,12 @@ impl ForeignRegistry {
 
     /// Signs everything; a client of it.
     pub(crate) fn signed(&self) -> Client {
+        let address = format!("file://{}", self.signed_folder().display());
+        Client::alone().with("PROVISIONING_REGISTRY", &address)
+    }
+
+    /// Signs everything; the folder.
+    pub(crate) fn signed_folder(&self) -> &Path {
         let key = SigningKey::from_bytes(&[7; 32]);
         let public = json!({"keytype": "ed25519", "scheme": "ed25519",
             "keyval": {"public": hex::encode(key.verifying_key().to_bytes())}});
@@ -102,8 +108,7 @@ impl ForeignRegistry {
             ".well-known/provisioning-registry.json",
             discovery.to_string().as_bytes(),
         );
-        let address = format!("file://{}", self.folder().display());
-        Client::alone().with("PROVISIONING_REGISTRY", &address)
+        self.folder()
     }
 
     fn sign(&self, key: &SigningKey, id: &str, kind: &str, file: &str, body: Value) -> Vec<u8> {

@@ -22,6 +22,7 @@ mod interruption;
 mod killing;
 mod lock;
 mod package;
+mod peers;
 mod product;
 mod publish;
 mod questions;
