@@ -43,6 +43,15 @@ impl ForeignRegistry {
 
     /// Adds an extension; each version is `(version, [(needed, requirement)])`.
     pub(crate) fn extension(&mut self, name: &str, versions: &[(&str, &[(&str, &str)])]) {
+        self.package("extension", name, versions);
+    }
+
+    /// Adds a package of the kind that is its name.
+    pub(crate) fn first_party(&mut self, name: &str, versions: &[(&str, &[(&str, &str)])]) {
+        self.package(name, name, versions);
+    }
+
+    fn package(&mut self, kind: &str, name: &str, versions: &[(&str, &[(&str, &str)])]) {
         let versions: Vec<Value> = versions
             .iter()
             .map(|(version, needs)| {
@@ -57,9 +66,10 @@ impl ForeignRegistry {
                         "unpacked": 1, "entries": 1, "format": "tar.zst"}]})
             })
             .collect();
-        let entry = json!({"schema": 1, "kind": "extension", "name": name, "type": "taskserv",
-            "versions": versions});
-        let path = format!("index/extension/{name}.json");
+        let is_extension = kind == "extension";
+        let entry = json!({"schema": 1, "kind": kind, "name": name,
+            "type": is_extension.then_some("taskserv"), "versions": versions});
+        let path = format!("index/{kind}/{name}.json");
         self.target(&path, entry.to_string().as_bytes());
     }
 

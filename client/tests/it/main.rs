@@ -21,6 +21,8 @@ mod install;
 mod interruption;
 mod killing;
 mod lock;
+mod matrix_lint;
+mod merges;
 mod package;
 mod peers;
 mod product;

@@ -72,7 +72,7 @@ pub(crate) fn read(text: &str) -> Vec<Case> {
                 }
             }
         } else if let Some(expected) = line.strip_prefix("=> ") {
-            case.expected = expected.to_owned();
+            expected.clone_into(&mut case.expected);
         } else {
             case.versions.push(read_version(line));
         }
