@@ -145,7 +145,7 @@ fn a_version_that_needs_what_the_registry_lacks_is_passed_over() {
     );
     let error = client.error(3, &["resolve", "redis@1.1.0"]);
     assert!(texts(&error["causes"]).contains("ghost"), "{error}");
-    let explained = error["explanation"]["causes"].as_array().unwrap();
+    let explained = error["explanation"]["because"].as_array().unwrap();
     assert!(explained.iter().any(|it| it["kind"] == "missing-package"));
     let unknown = client.error(3, &["resolve", "ghost"]);
     assert!(!unknown["causes"].as_array().unwrap().is_empty());
