@@ -1,6 +1,7 @@
-//! The command line: `serve` and `token create`.
+//! The command line: `serve`, and what an operator does beside it.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -8,6 +9,7 @@ use crate::env::Environment;
 
 mod serve;
 mod token;
+mod upkeep;
 
 /// A registry of versioned packages, a signed compatibility matrix and tested bundles.
 #[derive(Debug, Parser)]
@@ -24,6 +26,15 @@ enum Command {
     /// Makes tokens that clients publish with
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Checks that database, archives and signed files are whole; exits 1 on a finding
+    Fsck(upkeep::FsckArgs),
+    /// Takes away archives and signed files that nothing refers to any more
+    Gc(upkeep::GcArgs),
+    /// Copies the read side to a folder or bucket that any web server can serve
+    Export(upkeep::ExportArgs),
+    /// Moves a registry's rows to another database
+    #[command(subcommand)]
+    Db(upkeep::DbCommand),
 }
 
 /// Which registry a command is about.
@@ -53,10 +64,14 @@ struct RegistryArgs {
 
 impl Cli {
     /// Does what was asked.
-    pub(crate) async fn run(self, environment: Environment) -> anyhow::Result<()> {
+    pub(crate) async fn run(self, environment: Environment) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Serve(args) => args.run(environment).await,
-            Command::Token(command) => command.run(environment).await,
+            Command::Serve(args) => args.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::Token(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::Fsck(args) => args.run(environment).await,
+            Command::Gc(args) => args.run(environment).await,
+            Command::Export(args) => args.run(environment).await,
+            Command::Db(command) => command.run().await,
         }
     }
 }

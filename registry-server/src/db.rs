@@ -20,8 +20,10 @@ pub(crate) mod archives;
 pub(crate) mod bundles;
 pub(crate) mod matrix;
 pub(crate) mod packages;
+pub(crate) mod rows;
 pub(crate) mod sessions;
 pub(crate) mod tokens;
+pub(crate) mod upkeep;
 pub(crate) mod versions;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -60,6 +62,7 @@ pub enum DbError {
 pub(crate) struct Db {
     pool: AnyPool,
     begin: &'static str,
+    is_sqlite: bool,
     /// One writer of this process at a time: waiting here costs no connection, so that a
     /// writer that also reads always finds one. The database keeps other processes out.
     gate: Arc<Mutex<()>>,
@@ -119,8 +122,22 @@ impl Db {
         Ok(Self {
             pool,
             begin,
+            is_sqlite,
             gate: Arc::default(),
         })
+    }
+
+    /// Opens a database that must be there already: a mistyped name must not make an empty
+    /// one.
+    pub(crate) async fn open_existing(url: &str, data: &Path) -> Result<Self, DbError> {
+        sqlx::any::install_default_drivers();
+        AnyConnection::connect(url).await?.close().await?;
+        Self::open(Some(url), data).await
+    }
+
+    /// Whether this is SQLite: the few questions that only it can answer ask so.
+    pub(crate) const fn is_sqlite(&self) -> bool {
+        self.is_sqlite
     }
 
     /// The connections that readers use.

@@ -16,6 +16,7 @@
 //! | `db` | SQL, and nowhere else |
 //! | `storage` | files on disk or in a bucket |
 //! | `read_side` | the projection of the database that clients read |
+//! | `upkeep` | fsck, gc, export and copies, beside a running server |
 //! | `page` | the page for browsers |
 //! | `problem` | what is answered when it is not that |
 
@@ -34,6 +35,7 @@ mod server;
 mod settings;
 mod setup;
 mod storage;
+mod upkeep;
 
 use std::path::Path;
 
@@ -50,6 +52,10 @@ pub use server::{Server, StartError};
 pub use settings::{CrashPoint, Limits, Settings};
 pub use setup::SetupError;
 pub use storage::StorageError;
+pub use upkeep::{
+    Collected, CopiedTable, Exported, Finding, FindingCode, FsckOptions, GcOptions, Place, Upkeep,
+    UpkeepError, copy_database,
+};
 
 /// Makes a token in the registry whose folder is `data`, also while a server runs on it.
 pub async fn create_token(

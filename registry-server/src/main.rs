@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // Nobody is left to tell where stderr is closed.
             let _ = writeln!(std::io::stderr(), "error: {error:#}");

@@ -30,7 +30,7 @@ use crate::storage::Storage;
 mod render;
 mod subject;
 
-pub(crate) use render::{ScriptFacts, newest};
+pub(crate) use render::{ScriptFacts, Site, newest, render};
 pub(crate) use subject::Subject;
 
 /// Files that are written at once; each waits for the disk.
@@ -237,7 +237,13 @@ impl ReadSide {
         serial: u64,
     ) -> Result<(), ServerError> {
         let repository = self.current(app, signing).await?;
-        let rendered = render::render(app, &repository, subjects).await?;
+        let rendered = {
+            let site = Site {
+                public_url: &self.public_url,
+                name: &self.name,
+            };
+            render(&app.db, Some(site), &repository, subjects).await?
+        };
         let changes = write_targets(app, &repository, rendered).await?;
         app.may_crash(CrashPoint::TargetsWritten);
         let keys = Arc::clone(&self.keys);

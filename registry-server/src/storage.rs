@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use jiff::Timestamp;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
@@ -51,6 +52,15 @@ pub(crate) struct ByteRange {
 
 /// The bytes of an object as they are read.
 pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    /// When it was last written.
+    pub(crate) written_at: Timestamp,
+}
 
 /// The read side at rest.
 #[derive(Debug, Clone)]
@@ -168,6 +178,55 @@ impl Storage {
         }
     }
 
+    /// Every object whose path begins with the folder `prefix`, in no order.
+    pub(crate) fn list(
+        &self,
+        prefix: &str,
+    ) -> BoxStream<'static, Result<Listed, object_store::Error>> {
+        self.objects
+            .list(Some(&Path::from(prefix)))
+            .map(|found| found.map(|it| listed(&it)))
+            .boxed()
+    }
+
+    /// What a listing would show of one object; `None` where there is none.
+    pub(crate) async fn look(&self, path: &str) -> Result<Option<Listed>, object_store::Error> {
+        match self.objects.head(&Path::parse(path)?).await {
+            Ok(found) => Ok(Some(listed(&found))),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Takes an object away; one that is not there already is no error.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), object_store::Error> {
+        match self.objects.delete(&Path::parse(path)?).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes what `stream` brings, as a whole or not at all.
+    pub(crate) async fn put_stream(
+        &self,
+        path: &str,
+        mut stream: ByteStream,
+    ) -> Result<(), object_store::Error> {
+        let mut to = BufWriter::new(Arc::clone(&self.objects), Path::parse(path)?);
+        while let Some(chunk) = stream.next().await {
+            let written = match chunk {
+                Ok(bytes) => to.put(bytes).await,
+                Err(error) => Err(generic(error)),
+            };
+            if let Err(error) = written {
+                // What was sent so far must not stay behind as a half upload.
+                let _ = to.abort().await;
+                return Err(error);
+            }
+        }
+        to.shutdown().await.map_err(generic)
+    }
+
     /// Streams part of an object.
     pub(crate) async fn stream(
         &self,
@@ -197,6 +256,15 @@ impl Storage {
     }
 }
 
+fn listed(found: &object_store::ObjectMeta) -> Listed {
+    let second = found.last_modified.timestamp();
+    Listed {
+        path: found.location.to_string(),
+        size: found.size,
+        written_at: Timestamp::from_second(second).unwrap_or(Timestamp::UNIX_EPOCH),
+    }
+}
+
 fn rename_durably(from: &FilePath, to: &FilePath) -> io::Result<()> {
     let parent = to
         .parent()
@@ -220,7 +288,8 @@ pub(crate) fn sync_folder(folder: &FilePath) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-fn generic(error: io::Error) -> object_store::Error {
+/// A system error as the storage tells it.
+pub(crate) fn generic(error: io::Error) -> object_store::Error {
     object_store::Error::Generic {
         store: "folder",
         source: Box::new(error),

@@ -19,7 +19,8 @@ pub(crate) struct ArchiveRow {
 type Columns = (String, i64, i64, i64, String, String);
 
 impl Db {
-    /// Remembers an archive; one that is known already stays as it is.
+    /// Remembers an archive; of one that is known already, that it came again, so that
+    /// a collection of unneeded archives leaves it alone.
     pub(crate) async fn insert_archive(
         &self,
         archive: &ArchiveRow,
@@ -27,7 +28,8 @@ impl Db {
     ) -> Result<(), DbError> {
         sqlx::query(
             "INSERT INTO archives (digest, size, unpacked, entries, format, manifest, stored_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) DO NOTHING",
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) \
+             DO UPDATE SET stored_at = excluded.stored_at",
         )
         .bind(archive.digest.hex())
         .bind(signed(archive.size))
@@ -36,6 +38,18 @@ impl Db {
         .bind(archive.format.as_str().to_owned())
         .bind(archive.manifest.clone())
         .bind(now.to_string())
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets an archive whose bytes turned out to be gone, unless a version uses it.
+    pub(crate) async fn forget_lost_archive(&self, archive: &Digest) -> Result<(), DbError> {
+        sqlx::query(
+            "DELETE FROM archives WHERE digest = $1 AND NOT EXISTS \
+             (SELECT 1 FROM version_archives v WHERE v.digest = archives.digest)",
+        )
+        .bind(archive.hex())
         .execute(self.pool())
         .await?;
         Ok(())

@@ -13,8 +13,7 @@ use provisioning_trust::Repository;
 use serde::Serialize;
 
 use super::{Rendered, Subject};
-use crate::app::App;
-use crate::db::DbError;
+use crate::db::{Db, DbError};
 
 /// Where a bootstrap script is, as a plain name and as a target.
 pub(crate) struct ScriptFacts;
@@ -29,9 +28,18 @@ impl ScriptFacts {
     }
 }
 
-/// Renders everything that `subjects` are about.
+/// What the bootstrap scripts say of the registry, beside its newest client.
+pub(crate) struct Site<'a> {
+    /// The base URL without its last slash.
+    pub(crate) public_url: &'a str,
+    /// What people call this registry.
+    pub(crate) name: &'a str,
+}
+
+/// Renders everything that `subjects` are about; the scripts only for a `site`.
 pub(crate) async fn render(
-    app: &App,
+    db: &Db,
+    site: Option<Site<'_>>,
     repository: &Repository,
     subjects: &BTreeSet<Subject>,
 ) -> Result<Vec<Rendered>, DbError> {
@@ -39,30 +47,32 @@ pub(crate) async fn render(
     for subject in subjects {
         match subject {
             Subject::Package(name) => {
-                if let Some(entry) = app.db.index_entry(name).await? {
+                if let Some(entry) = db.index_entry(name).await? {
                     rendered.push(json(paths::index_target(name), &entry));
                 }
             }
             Subject::Matrix => {
-                if let Some(text) = app.db.matrix_text().await? {
+                if let Some(text) = db.matrix_text().await? {
                     rendered.push(Rendered {
                         path: paths::MATRIX_TARGET.to_owned(),
                         bytes: text.into(),
                     });
                 }
             }
-            Subject::Bundles => render_bundles(app, &mut rendered).await?,
+            Subject::Bundles => render_bundles(db, &mut rendered).await?,
             Subject::Scripts => {}
         }
     }
-    if subjects.iter().any(Subject::touches_scripts) {
-        render_scripts(app, repository, &mut rendered).await?;
+    if let Some(site) = site
+        && subjects.iter().any(Subject::touches_scripts)
+    {
+        render_scripts(db, &site, repository, &mut rendered).await?;
     }
     Ok(rendered)
 }
 
-async fn render_bundles(app: &App, rendered: &mut Vec<Rendered>) -> Result<(), DbError> {
-    let documents = app.db.bundles().await?;
+async fn render_bundles(db: &Db, rendered: &mut Vec<Rendered>) -> Result<(), DbError> {
+    let documents = db.bundles().await?;
     for document in &documents {
         rendered.push(json(paths::bundle_target(&document.name), document));
     }
@@ -74,17 +84,18 @@ async fn render_bundles(app: &App, rendered: &mut Vec<Rendered>) -> Result<(), D
 }
 
 async fn render_scripts(
-    app: &App,
+    db: &Db,
+    site: &Site<'_>,
     repository: &Repository,
     rendered: &mut Vec<Rendered>,
 ) -> Result<(), DbError> {
     let client = match PackageName::of_kind(Kind::Client) {
-        Some(name) => app.db.index_entry(&name).await?,
+        Some(name) => db.index_entry(&name).await?,
         None => None,
     };
     let context = ScriptContext {
-        base_url: app.read_side.public_url().to_owned(),
-        registry_name: app.read_side.name().to_owned(),
+        base_url: site.public_url.to_owned(),
+        registry_name: site.name.to_owned(),
         root_fingerprint: repository.root_fingerprint(),
         client: client.as_ref().and_then(script_client),
     };

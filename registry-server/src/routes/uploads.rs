@@ -224,6 +224,14 @@ async fn accept(
     app.db
         .insert_archive(&archive_row(report), app.now())
         .await?;
+    // A collection that was taking the same bytes away keeps the row back until it is done,
+    // so what is there now stays.
+    if app.storage.length(&paths::archive(digest)).await?.is_none() {
+        app.db.forget_lost_archive(digest).await?;
+        return Err(ServerError::Failed(
+            "the archive was taken away while it arrived: send it again".to_owned(),
+        ));
+    }
     Ok(())
 }
 

@@ -17,5 +17,6 @@ mod requests;
 mod start;
 mod tokens;
 mod trust;
+mod upkeep;
 mod versions;
 mod yank;

@@ -1,0 +1,184 @@
+//! Whole tables, for copying a registry from one database to another.
+//!
+//! Every column of ours is BIGINT or TEXT, so a row is read without knowing what it means.
+
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
+
+use super::{Db, DbError, QuietTx};
+
+/// Every table in an order in which each comes after those that it refers to, and the
+/// columns that order its rows. A test compares it with the schema.
+pub(crate) const TABLES: &[Table] = &[
+    Table::new("registry", "only_row"),
+    Table::new("tokens", "id"),
+    Table::new("names", "name"),
+    Table::new("packages", "name"),
+    Table::new("archives", "digest"),
+    Table::new("sessions", "id"),
+    Table::new("versions", "package, version"),
+    Table::new("version_archives", "package, version, target"),
+    Table::new("matrices", "serial"),
+    Table::new("bundle_sequences", "bundle, sequence"),
+    Table::new("audit", "serial, position"),
+    Table::new("jobs", "serial, subject"),
+];
+
+/// A table of ours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Table {
+    pub(crate) name: &'static str,
+    /// The columns of its primary key.
+    key: &'static str,
+}
+
+/// A value of a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Number(Option<i64>),
+    Text(Option<String>),
+}
+
+/// A column: its name, and whether it holds numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Column {
+    name: String,
+    is_number: bool,
+}
+
+impl Table {
+    const fn new(name: &'static str, key: &'static str) -> Self {
+        Self { name, key }
+    }
+}
+
+impl Db {
+    /// The columns of a table, by name.
+    pub(crate) async fn columns(&self, table: &Table) -> Result<Vec<Column>, DbError> {
+        let sql = if self.is_sqlite() {
+            "SELECT name, upper(type) FROM pragma_table_info($1) ORDER BY name"
+        } else {
+            "SELECT column_name::text, upper(data_type::text) FROM information_schema.columns \
+             WHERE table_schema = current_schema() AND table_name = $1 ORDER BY column_name"
+        };
+        let rows: Vec<(String, String)> = sqlx::query_as(sql)
+            .bind(table.name.to_owned())
+            .fetch_all(self.pool())
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(name, kind)| Column {
+                name,
+                is_number: kind == "BIGINT",
+            })
+            .collect())
+    }
+}
+
+/// How many rows a table has.
+pub(crate) async fn count(connection: &mut AnyConnection, table: &Table) -> Result<u64, DbError> {
+    let sql = format!("SELECT COUNT(*) FROM {}", table.name);
+    let (count,): (i64,) = sqlx::query_as(AssertSqlSafe(sql))
+        .fetch_one(connection)
+        .await?;
+    super::unsigned(count)
+}
+
+/// A page of a table's rows in the order of its key.
+pub(crate) async fn page(
+    connection: &mut AnyConnection,
+    table: &Table,
+    columns: &[Column],
+    (offset, limit): (u64, u64),
+) -> Result<Vec<Vec<Cell>>, DbError> {
+    let names = names(columns);
+    let sql = format!(
+        "SELECT {names} FROM {} ORDER BY {} LIMIT $1 OFFSET $2",
+        table.name, table.key
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(super::signed(limit))
+        .bind(super::signed(offset))
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let cells = columns.iter().enumerate();
+            cells
+                .map(|(at, column)| {
+                    Ok(if column.is_number {
+                        Cell::Number(row.try_get(at)?)
+                    } else {
+                        Cell::Text(row.try_get(at)?)
+                    })
+                })
+                .collect::<Result<_, DbError>>()
+        })
+        .collect()
+}
+
+/// Empties a table that a fresh schema fills by itself.
+pub(crate) async fn clear(tx: &mut QuietTx, table: &Table) -> Result<(), DbError> {
+    let sql = format!("DELETE FROM {}", table.name);
+    sqlx::query(AssertSqlSafe(sql))
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Adds a row.
+pub(crate) async fn insert(
+    tx: &mut QuietTx,
+    table: &Table,
+    columns: &[Column],
+    row: Vec<Cell>,
+) -> Result<(), DbError> {
+    let places: Vec<String> = (1..=columns.len()).map(|at| format!("${at}")).collect();
+    let sql = format!(
+        "INSERT INTO {} ({}) VALUES ({})",
+        table.name,
+        names(columns),
+        places.join(", ")
+    );
+    let mut query = sqlx::query::<Any>(AssertSqlSafe(sql));
+    for cell in row {
+        query = match cell {
+            Cell::Number(value) => query.bind(value),
+            Cell::Text(value) => query.bind(value),
+        };
+    }
+    query.execute(tx.connection()).await?;
+    Ok(())
+}
+
+fn names(columns: &[Column]) -> String {
+    let names: Vec<&str> = columns.iter().map(|it| it.name.as_str()).collect();
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_table_of_the_schema_is_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::open(None, folder.path()).await.unwrap();
+        let mut listed: Vec<_> = TABLES.iter().map(|it| it.name.to_owned()).collect();
+        listed.sort();
+        let rows: Vec<(String,)> = sqlx::query_as(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> '_sqlx_migrations' \
+             ORDER BY name",
+        )
+        .fetch_all(db.pool())
+        .await
+        .unwrap();
+        let tables: Vec<String> = rows.into_iter().map(|(name,)| name).collect();
+        assert_eq!(tables, listed);
+        for table in TABLES {
+            let columns = db.columns(table).await.unwrap();
+            for key in table.key.split(", ") {
+                assert!(columns.iter().any(|it| it.name == key), "{key}");
+            }
+        }
+    }
+}
