@@ -138,7 +138,7 @@ async fn a_lost_index_entry_is_written_again_with_the_bytes_that_were_signed() {
 #[tokio::test]
 async fn an_archive_that_no_version_uses_goes_after_its_grace_period() {
     let (registry, archives) = with_versions(&["redis@1.0.0"]).await;
-    // Uploaded and never finished; then its session is refused for another archive's bytes.
+    // As a server leaves it that was killed between storing an archive and its row.
     let orphan = archive("kafka@1.0.0", "x");
     let path = stored(&registry, &orphan);
     std::fs::write(&path, &orphan.bytes).unwrap();
@@ -152,7 +152,7 @@ async fn an_archive_that_no_version_uses_goes_after_its_grace_period() {
     let due = ["--grace", "0s"];
     let dry = registry.command(&[&["gc", "--json", "--dry-run"][..], &due].concat());
     let name = format!("archives/sha256/{}", orphan.digest.hex());
-    // The folder's clock has whole seconds here.
+    // Ages are counted in whole seconds.
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let dry_again = registry.command(&[&["gc", "--json", "--dry-run"][..], &due].concat());
     assert!(dry.status.success() && path.exists());
