@@ -29,6 +29,7 @@ mod gc;
 mod history;
 mod info;
 mod install;
+mod link;
 mod list;
 mod lock;
 mod login;
@@ -46,6 +47,7 @@ mod sync;
 mod tree;
 mod trust;
 mod uninstall;
+mod unlink;
 mod upgrade;
 mod verify;
 mod why;
@@ -131,6 +133,8 @@ enum Command {
     Registry(registry_command::Action),
     Login(login::Args),
     Logout(logout::Args),
+    Link(link::Args),
+    Unlink(unlink::Args),
     /// Show settings, and where each comes from
     #[command(subcommand)]
     Config(config::Action),
@@ -219,6 +223,8 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Registry(action) => registry_command::run(action, context),
         Command::Login(args) => login::run(args, context),
         Command::Logout(args) => logout::run(args, context),
+        Command::Link(args) => link::run(args, context).await,
+        Command::Unlink(args) => unlink::run(args, context).await,
         Command::Config(action) => config::run(action, context),
         Command::Cache(action) => cache::run(action, context),
         Command::Completions(args) => completions::run(args, context),

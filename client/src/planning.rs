@@ -16,7 +16,8 @@ use std::collections::BTreeSet;
 
 use provisioning_compat::Lockfile;
 use provisioning_installers::{
-    Generation, Plan, Requests, UninstallRefused, plan_rollback, plan_uninstall,
+    Generation, Linked, Plan, Requests, UninstallRefused, plan_link, plan_rollback, plan_uninstall,
+    plan_unlink,
 };
 use provisioning_package::{BundleName, PackageName, Spec};
 
@@ -60,6 +61,13 @@ pub(crate) enum Intent {
         /// The command.
         reason: String,
     },
+    /// Put a working copy in a package's place.
+    Link(Box<Linked>),
+    /// Take working copies away again.
+    Unlink {
+        /// What was typed.
+        names: Vec<String>,
+    },
     /// Bring an older generation's content back.
     Rollback {
         /// Which; the one before the current where nothing was typed.
@@ -77,6 +85,8 @@ impl Intent {
             }
             Self::Upgrade { names, .. } => format!("upgrade {}", names.join(" ")),
             Self::Uninstall { names } => format!("uninstall {}", names.join(" ")),
+            Self::Link(linked) => format!("link {}", linked.path.display()),
+            Self::Unlink { names } => format!("unlink {}", names.join(" ")),
             Self::Sync { reason, .. } => reason.clone(),
             Self::Rollback { to } => {
                 format!(
@@ -121,6 +131,17 @@ impl Intent {
                 };
                 let names = uninstalled(current, names)?;
                 uninstall_plan(current, &names, self.reason())
+            }
+            Self::Link(linked) => Ok(plan_link(current, (**linked).clone(), self.reason())),
+            Self::Unlink { names } => {
+                let Some(current) = current else {
+                    return Err(nothing_installed(&names.join("`, `")));
+                };
+                let linked: Vec<PackageName> = names
+                    .iter()
+                    .map(|it| linked(current, it))
+                    .collect::<Outcome<_>>()?;
+                Ok(plan_unlink(current, &linked, self.reason()))
             }
             Self::Sync { lockfile, reason } => {
                 let reason = reason.clone();
@@ -168,6 +189,19 @@ impl Intent {
     }
 }
 
+/// A linked working copy by any spelling of its package.
+fn linked(current: &Generation, text: &str) -> Outcome<PackageName> {
+    let name = PackageName::from_user(text).ok();
+    name.filter(|it| current.linked(it).is_some())
+        .ok_or_else(|| {
+            Failure::new(
+                "not-linked",
+                format!("no working copy is linked for `{text}`"),
+            )
+            .with_hint("`provisioning list` shows what is linked; nothing was changed")
+        })
+}
+
 /// What `uninstall` was given: packages, or the bundle that is followed.
 struct Uninstalled {
     packages: BTreeSet<PackageName>,
@@ -180,6 +214,15 @@ fn uninstalled(current: &Generation, names: &[String]) -> Outcome<Uninstalled> {
         bundle: None,
     };
     for text in names {
+        if let Ok(name) = linked(current, text) {
+            return Err(Failure::new(
+                "linked",
+                format!("a working copy is linked in the place of `{name}`"),
+            )
+            .with_hint(format!(
+                "`provisioning unlink {name}` takes it away first; nothing was changed"
+            )));
+        }
         let bare = text.strip_prefix("bundle:").unwrap_or(text);
         let followed = current.requests.bundle.as_ref().filter(|it| {
             it.name.as_str() == bare || it.channel.as_ref().is_some_and(|it| it.as_str() == bare)

@@ -17,7 +17,7 @@ use provisioning_package::{Digest, Version};
 use crate::config_files::{self, ConfigRecord, Shipped};
 use crate::durable;
 use crate::error::InstallError;
-use crate::generation::{GENERATION_SCHEMA, Generation, InstalledPackage};
+use crate::generation::{Generation, InstalledPackage};
 use crate::links;
 use crate::lock::WriterLock;
 use crate::plan::Plan;
@@ -126,7 +126,7 @@ pub fn apply(
             notes: Vec::new(),
         });
     }
-    let collisions = links::collisions(prefix, &prepared.contents);
+    let collisions = links::collisions(prefix, &prepared.standing());
     if !collisions.is_empty() {
         return Err(InstallError::Collisions(collisions));
     }
@@ -239,7 +239,7 @@ fn compose(
         })
         .collect();
     Generation {
-        schema: GENERATION_SCHEMA,
+        schema: Generation::schema_for(&plan.linked),
         generation: plan.base.unwrap_or(0) + 1,
         parent: plan.base,
         created_at: context.now,
@@ -248,6 +248,7 @@ fn compose(
         requests: plan.requests.clone(),
         packages,
         config,
+        linked: plan.linked.clone(),
     }
 }
 

@@ -11,15 +11,19 @@ use serde::{Deserialize, Serialize};
 use crate::config_files::ConfigRecord;
 use crate::error::InstallError;
 use crate::layout;
+use crate::linked::Linked;
 use crate::request::Requests;
 
 /// The newest form of `generation.json` that this code reads and writes.
-pub const GENERATION_SCHEMA: u32 = 1;
+pub const GENERATION_SCHEMA: u32 = 2;
+
+/// The form that is written where no working copy is linked, so that older clients read it.
+const SCHEMA_WITHOUT_LINKED: u32 = 1;
 
 /// What is installed, who asked for it, and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Generation {
-    /// [`GENERATION_SCHEMA`] when it was written.
+    /// The form that it was written in, at most [`GENERATION_SCHEMA`].
     pub schema: u32,
     /// Its number; always greater than its parent's.
     pub generation: u64,
@@ -38,6 +42,9 @@ pub struct Generation {
     /// What was done to each configuration file when it became current.
     #[serde(default)]
     pub config: Vec<ConfigRecord>,
+    /// Working copies that stand in the place of packages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub linked: Vec<Linked>,
 }
 
 /// One installed package.
@@ -96,16 +103,36 @@ impl Generation {
 
     /// Every command that it puts into `P/bin`.
     pub fn commands(&self) -> BTreeSet<&str> {
-        self.packages
-            .iter()
-            .flat_map(|it| it.commands.keys().map(String::as_str))
-            .collect()
+        let installed = self.standing().flat_map(|it| it.commands.keys());
+        let linked = self.linked.iter().flat_map(|it| it.commands.keys());
+        installed.chain(linked).map(String::as_str).collect()
+    }
+
+    /// The working copy that stands in a package's place.
+    pub fn linked(&self, name: &PackageName) -> Option<&Linked> {
+        self.linked.iter().find(|it| it.name == *name)
+    }
+
+    /// The form to write: older clients read every generation without working copies, and
+    /// refuse the others, which they would misread.
+    pub(crate) fn schema_for(linked: &[Linked]) -> u32 {
+        if linked.is_empty() {
+            SCHEMA_WITHOUT_LINKED
+        } else {
+            GENERATION_SCHEMA
+        }
+    }
+
+    /// Installed packages whose place no working copy takes.
+    fn standing(&self) -> impl Iterator<Item = &InstalledPackage> {
+        let linked = |it: &&InstalledPackage| self.linked(&it.name).is_none();
+        self.packages.iter().filter(linked)
     }
 
     /// The links that its folder holds, and where each leads.
     pub(crate) fn links(&self) -> BTreeMap<String, String> {
         let mut links = BTreeMap::new();
-        for package in &self.packages {
+        for package in self.standing() {
             let hex = package.digest.hex();
             let tree = layout::place(package.kind, &package.name);
             let commands = package
@@ -117,6 +144,14 @@ impl Generation {
                 // of `generations`.
                 let up = "../".repeat(at.matches('/').count() + 2);
                 links.insert(at, format!("{up}store/{inside}"));
+            }
+        }
+        for linked in &self.linked {
+            let tree = layout::place(linked.kind, &linked.name);
+            let text = |path: &Path| path.to_string_lossy().into_owned();
+            links.insert(tree, text(&linked.path));
+            for (command, path) in &linked.commands {
+                links.insert(format!("bin/{command}"), text(&linked.path.join(path)));
             }
         }
         links

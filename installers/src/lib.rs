@@ -11,6 +11,7 @@
 //! | `generation`, `request` | what is installed, and who asked for it |
 //! | `plan` | the changes that an install would make, as data |
 //! | `layout` | where each kind of package lands; commands, configuration, needs |
+//! | `linked` | working copies that stand in the place of packages |
 //! | `prepare` | what must hold before the first write: contents, collisions |
 //! | `apply`, `lock`, `recover` | the transaction, one writer at a time, and its crashes |
 //! | `store`, `receipt` | unpacked archives, and the digest of each of their files |
@@ -30,6 +31,7 @@ mod error;
 mod gc;
 mod generation;
 mod layout;
+mod linked;
 mod links;
 mod lock;
 mod plan;
@@ -52,6 +54,7 @@ pub use error::{Collision, InstallError};
 pub use gc::{Garbage, GarbagePackage, GcPolicy, collect, garbage};
 pub use generation::{GENERATION_SCHEMA, Generation, InstalledPackage};
 pub use layout::Contents;
+pub use linked::{Linked, plan_link, plan_unlink};
 pub use lock::{Holder, WriterLock};
 pub use plan::{Action, Change, Choice, NewState, Plan, plan, plan_rollback, plan_uninstall};
 pub use prefix::Prefix;

@@ -10,6 +10,7 @@ use provisioning_package::{Digest, Kind, PackageName, Target, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::generation::{Generation, InstalledPackage};
+use crate::linked::Linked;
 use crate::request::{Requests, UninstallRefused};
 
 /// One package of the state that a plan leads to.
@@ -98,6 +99,8 @@ pub struct Plan {
     pub reason: String,
     /// Whether it asks for something else than before, packages aside.
     pub changes_requests: bool,
+    /// Working copies that stand in the place of packages.
+    pub linked: Vec<Linked>,
 }
 
 impl Plan {
@@ -133,15 +136,19 @@ pub fn plan(current: Option<&Generation>, wanted: NewState) -> Plan {
     changes.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let changes_requests =
         current.map_or(!packages.is_empty(), |it| it.requests != wanted.requests);
+    let linked = current.map(|it| it.linked.clone()).unwrap_or_default();
+    let mut warnings = wanted.warnings;
+    warnings.extend(hidden(&linked, &changes));
     Plan {
         base: current.map(|it| it.generation),
         restores: None,
         changes,
-        warnings: wanted.warnings,
+        warnings,
         packages,
         requests: wanted.requests,
         reason: wanted.reason,
         changes_requests,
+        linked,
     }
 }
 
@@ -213,9 +220,28 @@ pub fn plan_rollback(current: &Generation, older: &Generation, reason: String) -
             warnings: Vec::new(),
         },
     );
+    plan.linked.clone_from(&older.linked);
     plan.restores = Some(older.generation);
     plan.changes_requests = true;
     plan
+}
+
+/// What changes and does not show, since a working copy stands in its place.
+fn hidden(linked: &[Linked], changes: &[Change]) -> Vec<String> {
+    let moves = |it: &&Linked| {
+        let change = changes.iter().find(|change| change.name == it.name);
+        change.is_some_and(|it| it.action != Action::Keep)
+    };
+    let linked = linked.iter().filter(moves);
+    linked
+        .map(|it| {
+            format!(
+                "`{0}` is linked to `{1}`: what is installed below does not show until `provisioning unlink {0}`",
+                it.name,
+                it.path.display()
+            )
+        })
+        .collect()
 }
 
 impl Choice {

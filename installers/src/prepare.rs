@@ -9,6 +9,7 @@ use provisioning_package::{ArchiveReport, Digest, PackageName, VersionReq, inspe
 use crate::error::InstallError;
 use crate::generation::{Generation, InstalledPackage};
 use crate::layout::Contents;
+use crate::linked::Linked;
 use crate::links;
 use crate::plan::{Choice, Plan};
 use crate::prefix::Prefix;
@@ -23,16 +24,19 @@ pub struct Prepared {
     /// What each archive holds that the store has not got, so that it is not looked
     /// through a second time.
     pub(crate) reports: BTreeMap<Digest, ArchiveReport>,
+    /// Working copies that stand in the place of packages.
+    pub(crate) linked: Vec<Linked>,
 }
 
 impl Prepared {
     /// The commands that packages need at run time: package, command, versions.
     pub fn requires(&self) -> Vec<(&PackageName, &str, &VersionReq)> {
-        self.contents
-            .iter()
+        let installed = self.uncovered().map(|(name, it)| (name, &it.requires));
+        let linked = self.linked.iter().map(|it| (&it.name, &it.requires));
+        installed
+            .chain(linked)
             .flat_map(|(name, it)| {
-                it.requires
-                    .iter()
+                it.iter()
                     .map(move |(command, req)| (name, command.as_str(), req))
             })
             .collect()
@@ -40,10 +44,22 @@ impl Prepared {
 
     /// Every command that the new generation puts into `P/bin`.
     pub(crate) fn commands(&self) -> BTreeSet<&str> {
-        self.contents
-            .values()
-            .flat_map(|it| it.commands.keys().map(String::as_str))
-            .collect()
+        let installed = self.uncovered().flat_map(|(_, it)| it.commands.keys());
+        let linked = self.linked.iter().flat_map(|it| it.commands.keys());
+        installed.chain(linked).map(String::as_str).collect()
+    }
+
+    /// What stands at each package's place: the installed package, or a working copy.
+    pub(crate) fn standing(&self) -> BTreeMap<PackageName, Contents> {
+        let linked = self.linked.iter();
+        let linked = linked.map(|it| (it.name.clone(), it.contents()));
+        self.contents.clone().into_iter().chain(linked).collect()
+    }
+
+    fn uncovered(&self) -> impl Iterator<Item = (&PackageName, &Contents)> {
+        let is_covered = |name: &PackageName| self.linked.iter().any(|it| it.name == *name);
+        let all = self.contents.iter();
+        all.filter(move |(name, _)| !is_covered(name))
     }
 }
 
@@ -72,9 +88,14 @@ pub fn prepare(
         };
         contents.insert(choice.name.clone(), it);
     }
-    let found = links::collisions(prefix, &contents);
+    let prepared = Prepared {
+        contents,
+        reports,
+        linked: plan.linked.clone(),
+    };
+    let found = links::collisions(prefix, &prepared.standing());
     if found.is_empty() {
-        Ok(Prepared { contents, reports })
+        Ok(prepared)
     } else {
         Err(InstallError::Collisions(found))
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::config_files;
 use crate::error::InstallError;
 use crate::generation::{Generation, InstalledPackage};
+use crate::linked::Linked;
 use crate::links;
 use crate::prefix::Prefix;
 use crate::record;
@@ -27,7 +28,8 @@ const LOOKS_MAX: usize = 32;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
     /// What is wrong: `missing`, `changed`, `extra`, `mode`, `link`, `damaged` (one of our
-    /// own records), or `edited` (a configuration file, which is no fault).
+    /// own records), `edited` (a configuration file) or `linked` (a working copy), of which
+    /// the last two are no faults.
     pub code: String,
     /// Whose file, where it is a package's.
     pub package: Option<PackageName>,
@@ -39,9 +41,10 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Whether it is a fault. An edited configuration file is the user's good right.
+    /// Whether it is a fault. An edited configuration file is the user's good right, and so
+    /// is a working copy in a package's place.
     pub fn is_fault(&self) -> bool {
-        self.code != "edited"
+        !matches!(self.code.as_str(), "edited" | "linked")
     }
 
     /// What is wrong at `path`.
@@ -149,8 +152,25 @@ fn look(prefix: &Prefix) -> Result<Vec<Finding>, InstallError> {
         let found = outside.into_iter();
         findings.extend(found.map(|(path, what)| Finding::new("link", None, path).with(what)));
     }
+    findings.extend(current.linked.iter().map(linked));
     verify_config(prefix, &current, &mut findings)?;
     Ok(findings)
+}
+
+fn linked(linked: &Linked) -> Finding {
+    let (code, detail) = if linked.is_there() {
+        ("linked", "a working copy".to_owned())
+    } else {
+        let name = &linked.name;
+        let detail = format!("the working copy is gone: `provisioning unlink {name}`");
+        ("link", detail)
+    };
+    Finding {
+        code: code.to_owned(),
+        package: Some(linked.name.clone()),
+        path: linked.path.clone(),
+        detail: Some(detail),
+    }
 }
 
 fn verify_config(

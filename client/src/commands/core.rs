@@ -9,8 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use provisioning_installers::{Generation, InstalledPackage};
-use provisioning_package::{Kind, PackageName};
+use provisioning_installers::Generation;
+use provisioning_package::{Kind, PackageName, VersionReq};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
@@ -69,28 +69,36 @@ pub(crate) fn run_unknown(
 /// A core that can be run.
 struct Core {
     program: PathBuf,
-    package: InstalledPackage,
+    name: PackageName,
+    requires: BTreeMap<String, VersionReq>,
 }
 
 fn installed_core(context: &Context) -> Outcome<Option<Core>> {
     let prefix = open_prefix(context, Mode::Do)?;
     let current: Option<Generation> = prefix.current_generation()?;
-    let core = current
-        .into_iter()
-        .flat_map(|it| it.packages)
-        .find(|it| it.kind == Kind::Core);
-    Ok(core.and_then(|package| {
-        let cli = package.cli.clone()?;
-        let program = prefix.package_tree(package.kind, &package.name).join(cli);
-        Some(Core { program, package })
+    let Some(current) = current else {
+        return Ok(None);
+    };
+    let linked = current.linked.iter().find(|it| it.kind == Kind::Core);
+    let installed = current.packages.iter().find(|it| it.kind == Kind::Core);
+    let found = match (linked, installed) {
+        (Some(it), _) => (&it.name, &it.cli, &it.requires),
+        (None, Some(it)) => (&it.name, &it.cli, &it.requires),
+        (None, None) => return Ok(None),
+    };
+    let (name, cli, requires) = found;
+    Ok(cli.as_ref().map(|cli| Core {
+        program: prefix.package_tree(Kind::Core, name).join(cli),
+        name: name.clone(),
+        requires: requires.clone(),
     }))
 }
 
 fn hand_over(core: &Core, words: &[OsString], context: &Context) -> Outcome<Exit> {
-    let requires: BTreeMap<_, _> = core.package.requires.clone();
-    let requires: Vec<(&PackageName, &str, _)> = requires
+    let requires: Vec<(&PackageName, &str, _)> = core
+        .requires
         .iter()
-        .map(|(command, req)| (&core.package.name, command.as_str(), req))
+        .map(|(command, req)| (&core.name, command.as_str(), req))
         .collect();
     let commands = Commands::of_path(&context.env);
     let absent: Vec<_> = requires

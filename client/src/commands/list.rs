@@ -1,6 +1,8 @@
 //! `provisioning list`: what is installed.
 
-use provisioning_installers::{Generation, InstalledPackage};
+use std::path::Path;
+
+use provisioning_installers::{Generation, InstalledPackage, Linked};
 use provisioning_package::{Digest, Kind, PackageName, Target, Version};
 use serde::Serialize;
 
@@ -30,8 +32,11 @@ struct Listed<'a> {
     name: &'a PackageName,
     version: &'a Version,
     target: Target,
-    digest: &'a Digest,
+    /// Its archive; `None` where there is only a working copy.
+    digest: Option<&'a Digest>,
     requested_by: &'a [String],
+    /// The working copy that stands in its place.
+    linked: Option<&'a Path>,
 }
 
 /// Runs it.
@@ -47,18 +52,30 @@ pub(crate) fn show(kind: Option<Kind>, context: &Context) -> Outcome<Exit> {
         .flat_map(|it| &it.packages)
         .filter(|it| kind.is_none_or(|kind| it.kind == kind))
         .collect();
+    let copies: Vec<&Linked> = current
+        .iter()
+        .flat_map(|it| &it.linked)
+        .filter(|it| kind.is_none_or(|kind| it.kind == kind))
+        .collect();
+    let alone = |it: &&&Linked| !packages.iter().any(|other| other.name == it.name);
+    let mut rows: Vec<Listed<'_>> = packages
+        .iter()
+        .map(|it| listed(it, current.as_ref().and_then(|all| all.linked(&it.name))))
+        .chain(copies.iter().filter(alone).map(|it| linked_alone(it)))
+        .collect();
+    rows.sort_by_key(|it| (it.kind, it.name));
     let document = Document {
         generation: current.as_ref().map(|it| it.generation),
         bundle: current.as_ref().and_then(followed),
-        packages: packages.iter().map(|it| listed(it)).collect(),
+        packages: rows,
     };
     context.output.result(&document, |out| {
-        if packages.is_empty() {
+        if document.packages.is_empty() {
             let what = kind.map_or_else(|| "package".to_owned(), |it| it.to_string());
             return writeln!(out, "no {what} is installed");
         }
         let mut table = Table::new(["KIND", "NAME", "VERSION", "TARGET", "ASKED FOR BY"]);
-        for it in &packages {
+        for it in &document.packages {
             table.row([
                 it.kind.to_string(),
                 it.name.to_string(),
@@ -67,19 +84,39 @@ pub(crate) fn show(kind: Option<Kind>, context: &Context) -> Outcome<Exit> {
                 it.requested_by.join(", "),
             ]);
         }
-        table.write(out)
+        table.write(out)?;
+        for it in &document.packages {
+            if let Some(path) = it.linked {
+                writeln!(out, "{} is linked to {}", it.name, path.display())?;
+            }
+        }
+        Ok(())
     })?;
     Ok(Exit::Done)
 }
 
-fn listed(package: &InstalledPackage) -> Listed<'_> {
+fn listed<'a>(package: &'a InstalledPackage, linked: Option<&'a Linked>) -> Listed<'a> {
     Listed {
         kind: package.kind,
         name: &package.name,
-        version: &package.version,
+        version: linked.map_or(&package.version, |it| &it.version),
         target: package.target,
-        digest: &package.digest,
+        digest: Some(&package.digest),
         requested_by: &package.requested_by,
+        linked: linked.map(|it| it.path.as_path()),
+    }
+}
+
+/// A working copy of a package that is not installed.
+fn linked_alone(linked: &Linked) -> Listed<'_> {
+    Listed {
+        kind: linked.kind,
+        name: &linked.name,
+        version: &linked.version,
+        target: Target::Any,
+        digest: None,
+        requested_by: &[],
+        linked: Some(&linked.path),
     }
 }
 

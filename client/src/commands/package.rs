@@ -16,6 +16,7 @@ mod inspect;
 mod manifest_json;
 mod unpack;
 
+pub(crate) use build::read_manifest;
 pub(crate) use manifest_json::ManifestJson;
 
 /// What to do with an archive.

@@ -28,6 +28,8 @@ pub(crate) struct Args {
 struct Document<'a> {
     problems: Vec<&'a Finding>,
     edited: Vec<&'a Finding>,
+    /// Working copies, which are no fault either.
+    linked: Vec<&'a Finding>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mended: Option<&'a [Mended]>,
 }
@@ -80,10 +82,12 @@ async fn mend(
 }
 
 fn show(findings: &[Finding], mended: Option<&[Mended]>, context: &Context) -> Outcome<Exit> {
-    let (problems, edited): (Vec<_>, Vec<_>) = findings.iter().partition(|it| it.is_fault());
+    let (problems, rest): (Vec<_>, Vec<_>) = findings.iter().partition(|it| it.is_fault());
+    let (linked, edited) = rest.into_iter().partition(|it| it.code == "linked");
     let document = Document {
         problems,
         edited,
+        linked,
         mended,
     };
     context.output.result(&document, |out| {

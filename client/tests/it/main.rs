@@ -20,6 +20,7 @@ mod house;
 mod install;
 mod interruption;
 mod killing;
+mod link;
 mod lock;
 mod matrix_lint;
 mod merges;

@@ -46,6 +46,8 @@ fn the_short_help_names_every_command_with_its_purpose() {
     registry     Remember, list and forget registries
     login        Store a token for the registry
     logout       Forget the token for the registry
+    link         Put a working copy in the place of a package, to try it before it is published
+    unlink       Take linked working copies away; what is installed below comes back
     config       Show settings, and where each comes from
     cache        Show where downloads are kept
     completions  Print a completion script for a shell

@@ -61,6 +61,7 @@ fn generation(packages: Vec<InstalledPackage>) -> Generation {
         requests,
         packages,
         config: Vec::new(),
+        linked: Vec::new(),
     }
 }
 

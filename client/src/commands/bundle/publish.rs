@@ -1,13 +1,15 @@
 //! `provisioning bundle publish`: publish a bundle of `versions.toml`.
 
 use clap::ValueEnum;
+use provisioning_compat::BundleDraft;
+use provisioning_installers::Prefix;
 use provisioning_package::BundleName;
 use provisioning_registry_api::bundle::BundleState;
 
 use super::draft;
 use crate::commands::compat::{FileArgs, MatrixFile};
 use crate::context::Context;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::write_api::WriteClient;
 
 /// Publish a bundle of `versions.toml` as its next sequence
@@ -50,6 +52,36 @@ impl From<State> for BundleState {
     }
 }
 
+/// What was tried with a working copy was not what would be published.
+fn refuse_linked(draft: &BundleDraft, context: &Context) -> Outcome<()> {
+    let Ok(prefix) = context.settings.prefix() else {
+        return Ok(());
+    };
+    let current = Prefix::new(prefix).current_generation()?;
+    let members = draft.members.iter().chain(&draft.optional);
+    let linked: Vec<_> = members
+        .filter_map(|(name, _)| current.as_ref()?.linked(name))
+        .collect();
+    let Some(first) = linked.first() else {
+        return Ok(());
+    };
+    let causes = linked
+        .iter()
+        .map(|it| format!("`{}` is linked to `{}`", it.name, it.path.display()));
+    Err(Failure::new(
+        "linked",
+        format!(
+            "members of the bundle are linked in `{}`, so what was tried there is not what would be published",
+            prefix.display()
+        ),
+    )
+    .with_causes(causes)
+    .with_hint(format!(
+        "publish them, then `provisioning unlink {}`; nothing was published",
+        first.name
+    )))
+}
+
 /// Runs it.
 pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let file = MatrixFile::read(&args.file.file, context)?;
@@ -59,6 +91,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         None => BundleState::Stable,
     };
     let state = args.state.map_or(default, BundleState::from);
+    refuse_linked(draft, context)?;
     let api = WriteClient::open(context).await?;
     let request = provisioning_bundles::from_draft(draft, state);
     let published = api.publish_bundle(&args.name, &request).await?;

@@ -87,7 +87,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
 }
 
 /// The manifest, and the text that goes into the archive.
-fn read_manifest(tree: &Path, context: &Context) -> Outcome<(Manifest, String)> {
+pub(crate) fn read_manifest(tree: &Path, context: &Context) -> Outcome<(Manifest, String)> {
     let path = tree.join(Manifest::FILE);
     let text = std::fs::read_to_string(&path).map_err(|problem| {
         Failure::io("read", &path, &problem).with_hint(
