@@ -93,7 +93,15 @@ impl Generation {
     /// Reads one; one that a newer client wrote is refused, not misread.
     pub fn read(path: &Path) -> Result<Self, InstallError> {
         let bytes = fs::read(path).map_err(|it| InstallError::io("read", path, it))?;
-        crate::durable::from_json(path, &bytes, GENERATION_SCHEMA)
+        let read: Self = crate::durable::from_json(path, &bytes, GENERATION_SCHEMA)?;
+        // We write the newer form for working copies alone, so without one it is not ours.
+        if read.schema > Self::schema_for(&read.linked) {
+            return Err(InstallError::Newer {
+                path: path.to_owned(),
+                schema: u64::from(read.schema),
+            });
+        }
+        Ok(read)
     }
 
     /// An installed package by name.

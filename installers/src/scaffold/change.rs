@@ -44,7 +44,14 @@ struct Journal {
 struct Stage {
     root: PathBuf,
     folder: PathBuf,
-    _lock: File,
+    lock: File,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Also where a child that is just being started holds a copy of the file.
+        let _ = self.lock.unlock();
+    }
 }
 
 /// Makes a new folder of a tree: built beside its place and renamed, so that it is there
@@ -136,7 +143,7 @@ impl Stage {
         let stage = Self {
             root: root.to_owned(),
             folder,
-            _lock: lock,
+            lock,
         };
         let journal = stage.folder.join(JOURNAL);
         let left = fs::read(&journal).ok();
