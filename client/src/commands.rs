@@ -24,6 +24,7 @@ mod compat;
 mod completions;
 mod config;
 mod core;
+mod doctor;
 mod extension;
 mod gc;
 mod history;
@@ -37,6 +38,7 @@ mod logout;
 mod man;
 mod outdated;
 mod package;
+mod pin;
 mod publish;
 mod registry_command;
 mod resolve;
@@ -48,6 +50,7 @@ mod tree;
 mod trust;
 mod uninstall;
 mod unlink;
+mod unpin;
 mod upgrade;
 mod verify;
 mod why;
@@ -95,6 +98,8 @@ enum Command {
     /// Show which versions an install would choose
     Resolve(resolve::Args),
     Outdated(outdated::Args),
+    Pin(pin::Args),
+    Unpin(unpin::Args),
     Why(why::Args),
     Tree(tree::Args),
     Lock(lock::Args),
@@ -103,6 +108,7 @@ enum Command {
     Verify(verify::Args),
     /// Remove old generations and what only they needed
     Gc(gc::Args),
+    Doctor(doctor::Args),
     /// Start, install, list and find extensions
     #[command(subcommand)]
     Extension(extension::Action),
@@ -160,6 +166,7 @@ pub fn run(env: &Env) -> u8 {
     let settings = match Settings::read(env, &cli.global) {
         Ok(settings) => settings,
         Err(failure) => {
+            let failure = failure.closed(cli.command.is_question());
             Output::plain(env, wants_json(env)).failure(&failure);
             return failure.exit().status();
         }
@@ -186,9 +193,34 @@ pub fn run(env: &Env) -> u8 {
     match outcome {
         Ok(exit) => exit.status(),
         Err(failure) => {
+            let failure = failure.closed(cli.command.is_question());
             context.output.failure(&failure);
             failure.exit().status()
         }
+    }
+}
+
+impl Command {
+    /// Whether it only asks: then nobody wonders what a refusal has changed.
+    fn is_question(&self) -> bool {
+        matches!(
+            self,
+            Self::List(_)
+                | Self::History(_)
+                | Self::Resolve(_)
+                | Self::Outdated(_)
+                | Self::Why(_)
+                | Self::Tree(_)
+                | Self::Core(_)
+                | Self::Doctor(_)
+                | Self::Info(_)
+                | Self::Search(_)
+                | Self::Trust(trust::Action::Show)
+                | Self::Config(config::Action::Show | config::Action::Get { .. })
+                | Self::Cache(cache::Action::Dir)
+                | Self::Completions(_)
+                | Self::Other(_)
+        )
     }
 }
 
@@ -202,12 +234,15 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::History(args) => history::run(args, context),
         Command::Resolve(args) => resolve::run(args, context).await,
         Command::Outdated(args) => outdated::run(args, context).await,
+        Command::Pin(args) => pin::run(args, context).await,
+        Command::Unpin(args) => unpin::run(args, context).await,
         Command::Why(args) => why::run(args, context).await,
         Command::Tree(args) => tree::run(args, context),
         Command::Lock(args) => lock::run(args, context).await,
         Command::Sync(args) => sync::run(args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Gc(args) => gc::run(args, context),
+        Command::Doctor(args) => doctor::run(args, context).await,
         Command::Extension(action) => extension::run(action, context).await,
         Command::Workspace(action) => workspace::run(action, context).await,
         Command::Core(args) => core::run(args, context),

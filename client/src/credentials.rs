@@ -51,15 +51,18 @@ pub(crate) struct Credentials {
 }
 
 impl Credentials {
+    /// Where the file is or would be; `None` without a home.
+    pub(crate) fn place(env: &Env) -> Option<PathBuf> {
+        let folder = env.xdg("XDG_CONFIG_HOME", ".config")?;
+        Some(folder.join("provisioning/credentials.toml"))
+    }
+
     /// Reads the file; an absent one is empty.
     pub(crate) fn open(env: &Env) -> Outcome<Self> {
-        let path = env
-            .xdg("XDG_CONFIG_HOME", ".config")
-            .ok_or_else(|| {
-                Failure::usage("nowhere to keep tokens: `HOME` is not set to an absolute path")
-                    .with_hint("set `XDG_CONFIG_HOME`, or give the token in `PROVISIONING_TOKEN`")
-            })?
-            .join("provisioning/credentials.toml");
+        let path = Self::place(env).ok_or_else(|| {
+            Failure::usage("nowhere to keep tokens: `HOME` is not set to an absolute path")
+                .with_hint("set `XDG_CONFIG_HOME`, or give the token in `PROVISIONING_TOKEN`")
+        })?;
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => String::new(),

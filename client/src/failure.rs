@@ -3,7 +3,8 @@
 //! Text: `error: …`, a `  caused by: …` line for each cause, `help: …` for each hint. JSON:
 //! `{"error": {"code", "message", "causes", "hints"}}`. Where versions do not fit, the causes
 //! are the sentences of a proof, one `  - …` line each, and `explanation` has it as a tree.
-//! Both on stderr. Programs match on `code` and on the exit status, never on the words.
+//! Both on stderr. Programs match on `code` and on the exit status, never on the words. The
+//! last hint of a command that may change something tells what was changed before it failed.
 
 use std::error::Error;
 use std::fmt;
@@ -13,6 +14,9 @@ use std::path::Path;
 use serde::Serialize;
 
 mod conversions;
+
+/// What a refusal ends with where it came before the first write.
+const NOTHING_CHANGED: &str = "nothing was changed";
 
 /// How a run ended, as the shell sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,9 @@ struct Body {
     hints: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<serde_json::Value>,
+    /// What was or was not changed: the last of the hints once it is told.
+    #[serde(skip)]
+    changed: Option<String>,
 }
 
 /// The result of everything in this crate that can fail.
@@ -87,6 +94,7 @@ impl Failure {
                 causes: Vec::new(),
                 hints: Vec::new(),
                 explanation: None,
+                changed: None,
             }),
             exit: Exit::Failed,
         }
@@ -153,6 +161,34 @@ impl Failure {
         self
     }
 
+    /// Says what was changed before it failed. Where nothing says so, a command that might
+    /// have changed something says that nothing was.
+    pub(crate) fn with_changed(mut self, changed: impl Into<String>) -> Self {
+        self.body.changed = Some(changed.into());
+        self
+    }
+
+    /// Closes the message: what was or was not changed becomes its last line. A question
+    /// changes nothing, so there nobody asks unless the failure says it by itself.
+    pub(crate) fn closed(mut self, is_question: bool) -> Self {
+        let hints = std::mem::take(&mut self.body.hints);
+        let mut is_said = !is_question;
+        for hint in hints {
+            if hint == NOTHING_CHANGED {
+                is_said = true;
+            } else if let Some(rest) = hint.strip_suffix("; nothing was changed") {
+                is_said = true;
+                self.body.hints.push(rest.to_owned());
+            } else {
+                self.body.hints.push(hint);
+            }
+        }
+        let nothing = is_said.then(|| NOTHING_CHANGED.to_owned());
+        self.body.changed = self.body.changed.or(nothing);
+        self.body.hints.extend(self.body.changed.clone());
+        self
+    }
+
     /// Adds every error in `problem`'s chain, itself included, as causes.
     pub(crate) fn with_chain(mut self, problem: &(dyn Error + 'static)) -> Self {
         let mut next = Some(problem);
@@ -172,12 +208,18 @@ impl Failure {
     }
 
     /// The stable code.
-    #[expect(
-        dead_code,
-        reason = "for commands that recover from one kind of failure"
-    )]
     pub(crate) fn code(&self) -> &str {
         &self.body.code
+    }
+
+    /// What lay behind it.
+    pub(crate) fn causes(&self) -> &[String] {
+        &self.body.causes
+    }
+
+    /// What to do about it.
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.body.hints
     }
 
     /// The one document of `--json`.
@@ -207,7 +249,11 @@ impl Failure {
         }
         for hint in &self.body.hints {
             text.push('\n');
-            text.push_str(&paint(Label::Help, "help:"));
+            if self.body.changed.as_ref() == Some(hint) {
+                text.push_str(&paint(Label::Note, "note:"));
+            } else {
+                text.push_str(&paint(Label::Help, "help:"));
+            }
             text.push(' ');
             text.push_str(&hint.replace('\n', "\n      "));
         }

@@ -13,8 +13,10 @@
 //! | `registry` | the read side of a registry, verified |
 //! | `write_api` | the write side of a registry |
 //! | `credentials` | tokens, never shown |
+//! | `prompt` | questions to whoever sits at the terminal |
 //! | `planning` | from what a user wants to a plan |
 //! | `transaction` | from a plan to an install |
+//! | `shell_files` | completions and manual pages in the prefix |
 //! | `commands` | the tree of commands, and one file for each |
 
 mod commands;
@@ -25,8 +27,10 @@ mod env;
 mod failure;
 mod output;
 mod planning;
+mod prompt;
 mod registry;
 mod settings;
+mod shell_files;
 mod transaction;
 mod write_api;
 

@@ -12,9 +12,11 @@ use crate::env::Env;
 use crate::failure::{Exit, Failure, Label, Outcome};
 use crate::settings::{ColourChoice, Settings};
 
+mod pager;
 mod progress;
 mod table;
 
+use pager::Pager;
 pub(crate) use progress::{Bar, Progress};
 pub(crate) use table::{Table, bytes};
 
@@ -33,6 +35,8 @@ pub(crate) struct Output {
     colour_stdout: bool,
     colour_stderr: bool,
     has_progress: bool,
+    /// What long text is shown with, on a terminal alone.
+    pager: Option<Pager>,
 }
 
 #[derive(Serialize)]
@@ -50,6 +54,7 @@ impl Output {
         output.has_progress = env.stderr_is_terminal && !settings.quiet;
         output.colour_stdout = wants_colour(env, settings.color, env.stdout_is_terminal);
         output.colour_stderr = wants_colour(env, settings.color, env.stderr_is_terminal);
+        output.pager = Pager::of(env, settings.pager.as_deref());
         output
     }
 
@@ -61,6 +66,7 @@ impl Output {
             colour_stdout: false,
             colour_stderr: wants_colour(env, ColourChoice::Auto, env.stderr_is_terminal),
             has_progress: false,
+            pager: None,
         }
     }
 
@@ -86,6 +92,24 @@ impl Output {
         written
             .and_then(|()| stdout.flush())
             .map_err(|it| stdout_failure(&it))
+    }
+
+    /// The same for an answer that may be long: on a terminal that it does not fit, through a
+    /// pager.
+    pub(crate) fn long_result<T: Serialize>(
+        &self,
+        document: &T,
+        text: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Outcome<()> {
+        let Some(pager) = self.pager.as_ref().filter(|_| !self.json) else {
+            return self.result(document, text);
+        };
+        let mut page = Vec::new();
+        text(&mut page).expect("writing to memory does not fail");
+        if Pager::is_needed(&page) && pager.show(&page) {
+            return Ok(());
+        }
+        self.raw(&page)
     }
 
     /// Prints bytes as they are, with and without `--json`: a completion script, a page.
@@ -152,6 +176,26 @@ impl Output {
         paint(self.colour_stdout, "2", text)
     }
 
+    /// `text` in green where stdout shows colour: all is well.
+    pub(crate) fn good(&self, text: &str) -> String {
+        paint(self.colour_stdout, "32", text)
+    }
+
+    /// `text` in bold red where stdout shows colour: something is wrong.
+    pub(crate) fn bad(&self, text: &str) -> String {
+        paint(self.colour_stdout, "1;31", text)
+    }
+
+    /// `text` in bold where stderr shows colour.
+    pub(crate) fn strong_beside(&self, text: &str) -> String {
+        paint(self.colour_stderr, "1", text)
+    }
+
+    /// `text` dimmed where stderr shows colour.
+    pub(crate) fn faint_beside(&self, text: &str) -> String {
+        paint(self.colour_stderr, "2", text)
+    }
+
     fn label(&self, label: Label, word: &str) -> String {
         let code = match label {
             Label::Error => "1;31",
@@ -178,7 +222,7 @@ fn paint(on: bool, code: &str, text: &str) -> String {
 }
 
 /// `--color` decides; under `auto` a terminal gets colour unless `NO_COLOR` is set
-/// (no-color.org) or it is dumb, and `CLICOLOR_FORCE` gives it to anything.
+/// (no-color.org), `CLICOLOR=0` or it is dumb, and `CLICOLOR_FORCE` gives it to anything.
 fn wants_colour(env: &Env, choice: ColourChoice, is_terminal: bool) -> bool {
     match choice {
         ColourChoice::Always => true,
@@ -188,7 +232,9 @@ fn wants_colour(env: &Env, choice: ColourChoice, is_terminal: bool) -> bool {
                 return false;
             }
             let forced = env.variable("CLICOLOR_FORCE").is_some_and(|it| it != "0");
-            forced || (is_terminal && env.variable("TERM").is_none_or(|it| it != "dumb"))
+            let refused = env.variable("CLICOLOR") == Some("0");
+            forced
+                || (is_terminal && !refused && env.variable("TERM").is_none_or(|it| it != "dumb"))
         }
     }
 }
@@ -218,6 +264,8 @@ mod tests {
         assert!(!wants_colour(&bare(&[]), ColourChoice::Auto, false));
         let dumb = bare(&[("TERM", "dumb")]);
         assert!(!wants_colour(&dumb, ColourChoice::Auto, true));
+        let refused = bare(&[("CLICOLOR", "0")]);
+        assert!(!wants_colour(&refused, ColourChoice::Auto, true));
         let forced = bare(&[("CLICOLOR_FORCE", "1")]);
         assert!(wants_colour(&forced, ColourChoice::Auto, false));
     }

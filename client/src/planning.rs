@@ -7,7 +7,9 @@
 mod consult;
 pub(crate) mod installed_set;
 mod lockfile;
+mod pinning;
 mod registry;
+mod removal;
 mod solving;
 mod specs;
 mod unknown;
@@ -15,18 +17,16 @@ mod unknown;
 use std::collections::BTreeSet;
 
 use provisioning_compat::Lockfile;
-use provisioning_installers::{
-    Generation, Linked, Plan, Requests, UninstallRefused, plan_link, plan_rollback, plan_uninstall,
-    plan_unlink,
-};
-use provisioning_package::{BundleName, PackageName, Spec};
+use provisioning_installers::{Generation, Linked, Plan, plan_link, plan_rollback, plan_unlink};
+use provisioning_package::{PackageName, Spec};
 
 use crate::context::Context;
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 
 pub(crate) use consult::{consult, consult_under};
 pub(crate) use lockfile::{Workspace, other_registry};
 pub(crate) use registry::Registry;
+pub(crate) use removal::unneeded_without;
 pub(crate) use solving::{Moves, SolveOptions, fresh, no_solution, solve, standing};
 pub(crate) use specs::{Asked, ask};
 
@@ -52,6 +52,18 @@ pub(crate) enum Intent {
     /// Take packages, or the followed bundle, away.
     Uninstall {
         /// What was typed.
+        names: Vec<String>,
+        /// Also what nobody asked for and nothing needs afterwards.
+        prune: bool,
+    },
+    /// Tie packages to versions.
+    Pin {
+        /// What was typed.
+        specs: Vec<Spec>,
+    },
+    /// Untie packages.
+    Unpin {
+        /// What was typed; empty for everything that is pinned.
         names: Vec<String>,
     },
     /// Install exactly what a lockfile says.
@@ -84,7 +96,16 @@ impl Intent {
                 format!("install {}", specs.join(" "))
             }
             Self::Upgrade { names, .. } => format!("upgrade {}", names.join(" ")),
-            Self::Uninstall { names } => format!("uninstall {}", names.join(" ")),
+            Self::Uninstall { names, prune } => {
+                let prune = if *prune { " --prune" } else { "" };
+                format!("uninstall {}{prune}", names.join(" "))
+            }
+            Self::Pin { specs } => {
+                let specs: Vec<_> = specs.iter().map(ToString::to_string).collect();
+                format!("pin {}", specs.join(" "))
+            }
+            Self::Unpin { names } if names.is_empty() => "unpin --all".to_owned(),
+            Self::Unpin { names } => format!("unpin {}", names.join(" ")),
             Self::Link(linked) => format!("link {}", linked.path.display()),
             Self::Unlink { names } => format!("unlink {}", names.join(" ")),
             Self::Sync { reason, .. } => reason.clone(),
@@ -125,12 +146,11 @@ impl Intent {
                 self.plan_upgrade(context, registry, current, names, options)
                     .await
             }
-            Self::Uninstall { names } => {
+            Self::Uninstall { names, prune } => {
                 let Some(current) = current else {
                     return Err(nothing_installed(&names.join("`, `")));
                 };
-                let names = uninstalled(current, names)?;
-                uninstall_plan(current, &names, self.reason())
+                removal::plan_removal(current, names, *prune, self.reason())
             }
             Self::Link(linked) => Ok(plan_link(current, (**linked).clone(), self.reason())),
             Self::Unlink { names } => {
@@ -143,6 +163,8 @@ impl Intent {
                     .collect::<Outcome<_>>()?;
                 Ok(plan_unlink(current, &linked, self.reason()))
             }
+            Self::Pin { specs } => pinning::plan_pin(self, specs, context, registry, current).await,
+            Self::Unpin { names } => pinning::plan_unpin(self, names, current),
             Self::Sync { lockfile, reason } => {
                 let reason = reason.clone();
                 lockfile::plan_of_lock(lockfile, context, registry, current, reason).await
@@ -185,7 +207,9 @@ impl Intent {
             Moves::Asked | Moves::Only(_) => Asked::again(current.requests.clone()),
         };
         let solved = solve(context, registry, Some(current), asked, options, &moves).await?;
-        Ok(solved.into_plan(Some(current), self.reason()))
+        let mut plan = solved.into_plan(Some(current), self.reason());
+        plan.warnings.extend(pinning::pinned_ones(current, &moves));
+        Ok(plan)
     }
 }
 
@@ -200,78 +224,6 @@ fn linked(current: &Generation, text: &str) -> Outcome<PackageName> {
             )
             .with_hint("`provisioning list` shows what is linked; nothing was changed")
         })
-}
-
-/// What `uninstall` was given: packages, or the bundle that is followed.
-struct Uninstalled {
-    packages: BTreeSet<PackageName>,
-    bundle: Option<BundleName>,
-}
-
-fn uninstalled(current: &Generation, names: &[String]) -> Outcome<Uninstalled> {
-    let mut taken = Uninstalled {
-        packages: BTreeSet::new(),
-        bundle: None,
-    };
-    for text in names {
-        if let Ok(name) = linked(current, text) {
-            return Err(Failure::new(
-                "linked",
-                format!("a working copy is linked in the place of `{name}`"),
-            )
-            .with_hint(format!(
-                "`provisioning unlink {name}` takes it away first; nothing was changed"
-            )));
-        }
-        let bare = text.strip_prefix("bundle:").unwrap_or(text);
-        let followed = current.requests.bundle.as_ref().filter(|it| {
-            it.name.as_str() == bare || it.channel.as_ref().is_some_and(|it| it.as_str() == bare)
-        });
-        match followed {
-            Some(bundle) => taken.bundle = Some(bundle.name.clone()),
-            None => {
-                taken.packages.insert(installed(current, text)?);
-            }
-        }
-    }
-    Ok(taken)
-}
-
-fn uninstall_plan(current: &Generation, taken: &Uninstalled, reason: String) -> Outcome<Plan> {
-    let mut names = taken.packages.clone();
-    let mut left = current.clone();
-    if taken.bundle.is_some() {
-        left.requests.bundle = None;
-        names.extend(only_for_the_bundle(current, &left.requests, &names));
-    }
-    let mut plan = plan_uninstall(&left, &names, reason).map_err(|it| refused(&it))?;
-    plan.changes_requests |= taken.bundle.is_some();
-    Ok(plan)
-}
-
-/// Members that nobody else asked for and nothing that stays needs.
-fn only_for_the_bundle(
-    current: &Generation,
-    requests: &Requests,
-    taken: &BTreeSet<PackageName>,
-) -> BTreeSet<PackageName> {
-    let mut goes = taken.clone();
-    loop {
-        let next = current.packages.iter().find(|it| {
-            let is_needed = current
-                .dependents(&it.name)
-                .iter()
-                .any(|(by, _)| !goes.contains(by));
-            !goes.contains(&it.name)
-                && !it.requested_by.is_empty()
-                && requests.who_asked(&it.name).is_empty()
-                && !is_needed
-        });
-        match next {
-            Some(it) => goes.insert(it.name.clone()),
-            None => return goes,
-        };
-    }
 }
 
 /// The generation to go back to.
@@ -331,10 +283,4 @@ pub(crate) fn nothing_installed(names: &str) -> Failure {
     };
     Failure::new("not-installed", message)
         .with_hint("install something first: `provisioning install stable`")
-}
-
-fn refused(problem: &UninstallRefused) -> Failure {
-    Failure::new(problem.code(), problem.to_string())
-        .with_hints(problem.hints())
-        .with_exit(Exit::Failed)
 }

@@ -53,6 +53,10 @@ pub(crate) enum ColourChoice {
 
 /// Everything that a command may need to know about how it was set up.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, and none depends on another"
+)]
 pub(crate) struct Settings {
     /// The registry, if one is set; use [`Settings::registry`].
     registry: Option<Sourced<RegistryLocation>>,
@@ -61,6 +65,8 @@ pub(crate) struct Settings {
     prefix: Option<Sourced<PathBuf>>,
     /// One JSON document on stdout instead of text.
     pub(crate) json: bool,
+    /// What long answers are shown with on a terminal, where it is said.
+    pub(crate) pager: Option<String>,
     /// When to colour.
     pub(crate) color: ColourChoice,
     /// Never use the network.
@@ -69,6 +75,8 @@ pub(crate) struct Settings {
     pub(crate) quiet: bool,
     /// How much more to say: 0, 1 or 2.
     pub(crate) verbose: u8,
+    /// Answer every question with yes.
+    pub(crate) yes: bool,
     /// How long to wait for another writer of the prefix.
     pub(crate) lock_timeout: SignedDuration,
     /// Ignore versions younger than this.
@@ -105,8 +113,10 @@ impl Settings {
             color: layers
                 .typed("color", parse_colour)?
                 .map_or(ColourChoice::Auto, |it| it.value),
+            pager: layers.value("pager").map(|(text, _)| text.to_owned()),
             offline: layers.flag("offline")?,
             quiet: layers.flag("quiet")?,
+            yes: layers.flag("yes")?,
             verbose: layers
                 .typed("verbose", parse_verbosity)?
                 .map_or(0, |it| it.value),
@@ -246,8 +256,9 @@ impl Settings {
                 .map(|it| it.value.display().to_string()),
             "cache-dir" => self.cache.as_ref().map(|it| it.value.display().to_string()),
             "color" => Some("auto".to_owned()),
+            "pager" => Some("PAGER, else less".to_owned()),
             "lock-timeout" => Some(format!("{LOCK_TIMEOUT_DEFAULT:#}")),
-            "json" | "offline" | "quiet" => Some("false".to_owned()),
+            "json" | "offline" | "quiet" | "yes" => Some("false".to_owned()),
             "verbose" => Some("0".to_owned()),
             _ => None,
         }
@@ -296,6 +307,31 @@ fn trust_folder(env: &Env) -> Option<PathBuf> {
         env.xdg("XDG_STATE_HOME", ".local/state")?
             .join("provisioning/trust"),
     )
+}
+
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("expected `true` or `false`".to_owned()),
+    }
+}
+
+/// Whether a text is a value of a setting; the error is a phrase for people.
+pub(crate) fn check_value(name: &str, text: &str, env: &Env) -> Result<(), String> {
+    match name {
+        "registry" => RegistryLocation::parse(text, env).map(drop),
+        "root-fingerprint" => text
+            .parse::<Digest>()
+            .map(drop)
+            .map_err(|it| it.to_string()),
+        "json" | "offline" | "quiet" | "yes" => parse_switch(text).map(drop),
+        "color" => parse_colour(text).map(drop),
+        "verbose" => parse_verbosity(text).map(drop),
+        "lock-timeout" | "min-age" => parse_duration(text).map(drop),
+        "prefix" | "cache-dir" if text.is_empty() => Err("expected a path".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 fn parse_colour(text: &str) -> Result<ColourChoice, String> {

@@ -4,6 +4,7 @@
 //! again under it when another writer came first. What changes the prefix is
 //! `provisioning-installers`' business; this is the order of things around it.
 
+mod consent;
 mod requirements;
 mod shown;
 
@@ -18,7 +19,7 @@ use provisioning_installers::{
 use provisioning_package::{Digest, Version};
 
 use crate::context::Context;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Bar;
 use crate::planning::{Intent, Registry};
 use crate::registry::{WantedArchive, take_cached};
@@ -41,8 +42,27 @@ impl Mode {
     }
 }
 
+/// Whether somebody at a terminal is asked before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consent {
+    /// The command was enough.
+    Given,
+    /// Show what would change, and ask.
+    Asked,
+}
+
 /// Carries an intent out and prints the result.
 pub(crate) async fn carry_out(intent: &Intent, mode: Mode, context: &Context) -> Outcome<Exit> {
+    carry_out_with(intent, mode, Consent::Given, context).await
+}
+
+/// The same, once whoever sits at the terminal agrees to the plan.
+pub(crate) async fn carry_out_with(
+    intent: &Intent,
+    mode: Mode,
+    consent: Consent,
+    context: &Context,
+) -> Outcome<Exit> {
     let prefix = open_prefix(context, mode)?;
     let mut registry = match mode {
         Mode::Do => Registry::new(),
@@ -52,21 +72,31 @@ pub(crate) async fn carry_out(intent: &Intent, mode: Mode, context: &Context) ->
     let mut plan = intent
         .plan(context, &mut registry, current.as_ref())
         .await?;
+    let mut generation = None;
+    let mut was_agreed = false;
     if mode == Mode::DryRun {
         if missing(&prefix, &plan).is_empty() {
             let prepared = prepare(&prefix, &plan, &BTreeMap::new())?;
             warn_of_commands(&mut plan, &prepared, context);
         }
-        shown::show(&plan, None, mode, context)?;
-        return Ok(Exit::Done);
+    } else if plan.is_empty() {
+        generation = current.as_ref().map(|it| it.generation);
+    } else {
+        if consent == Consent::Asked {
+            was_agreed = consent::agree(&plan, current.as_ref(), &prefix, context)?;
+        }
+        let applied = execute(intent, &mut plan, &prefix, &mut registry, context).await?;
+        plan.warnings.extend(applied.notes);
+        generation = applied.generation;
     }
-    if plan.is_empty() {
-        shown::show(&plan, current.map(|it| it.generation), mode, context)?;
-        return Ok(Exit::Done);
-    }
-    let applied = execute(intent, &mut plan, &prefix, &mut registry, context).await?;
-    plan.warnings.extend(applied.notes);
-    shown::show(&plan, applied.generation, mode, context)?;
+    let shown = shown::Shown {
+        plan: &plan,
+        before: current.as_ref(),
+        generation,
+        mode,
+        was_agreed,
+    };
+    shown::show(&shown, context)?;
     Ok(Exit::Done)
 }
 
@@ -133,8 +163,18 @@ async fn execute(
         observer: &unpacking,
     };
     let applied =
-        tokio::task::block_in_place(|| apply(prefix, &lock, plan, &prepared, &apply_context))?;
-    Ok(applied)
+        tokio::task::block_in_place(|| apply(prefix, &lock, plan, &prepared, &apply_context));
+    applied.map_err(|problem| how_far(problem.into(), prefix, plan))
+}
+
+/// A failure says whether the switch had happened by then.
+fn how_far(failure: Failure, prefix: &Prefix, plan: &Plan) -> Failure {
+    match prefix.current_number() {
+        Ok(Some(now)) if Some(now) != plan.base => failure.with_changed(format!(
+            "generation {now} is current; the next command finishes what is left to do"
+        )),
+        _ => failure,
+    }
 }
 
 struct Unpacking {
@@ -214,7 +254,7 @@ pub(crate) fn holder(command: &str, context: &Context) -> Holder {
 fn warn_of_commands(plan: &mut Plan, prepared: &Prepared, context: &Context) {
     let commands = Commands::of_path(&context.env);
     for warning in missing_commands(&prepared.requires(), &commands) {
-        plan.warnings.push(warning);
+        plan.warnings.push(warning.to_string());
     }
 }
 

@@ -281,13 +281,19 @@ impl WriteClient {
     }
 
     fn unreachable(&self, problem: &reqwest::Error) -> Failure {
-        Failure::new(
+        let failure = Failure::new(
             "registry-unreachable",
             format!("cannot reach the registry at `{}`", self.location),
         )
         .with_chain(problem)
         .with_exit(Exit::Unreachable)
-        .with_hint("run the same command again: it goes on where it stopped")
+        .with_hint("run the same command again: it goes on where it stopped");
+        if problem.is_connect() || problem.is_builder() {
+            return failure;
+        }
+        failure.with_changed(
+            "what the registry did before the connection broke is not known; asking again does no harm",
+        )
     }
 
     fn request(&self, method: Method, url: Url) -> RequestBuilder {

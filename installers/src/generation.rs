@@ -173,6 +173,22 @@ impl Generation {
             .collect()
     }
 
+    /// These packages and whatever needs them, directly or not, those that were asked for
+    /// first.
+    pub fn with_dependents(&self, names: &BTreeSet<PackageName>) -> Vec<PackageName> {
+        let mut all: Vec<PackageName> = names.iter().cloned().collect();
+        let mut next = 0;
+        while next < all.len() {
+            for (by, _) in self.dependents(&all[next]) {
+                if !all.contains(&by) {
+                    all.push(by);
+                }
+            }
+            next += 1;
+        }
+        all
+    }
+
     /// Packages that nobody asked for and nothing needs.
     pub fn unneeded(&self) -> Vec<&InstalledPackage> {
         self.packages

@@ -14,6 +14,7 @@
 //! | `linked` | working copies that stand in the place of packages |
 //! | `prepare` | what must hold before the first write: contents, collisions |
 //! | `apply`, `lock`, `recover` | the transaction, one writer at a time, and its crashes |
+//! | `leftovers` | what killed runs left behind |
 //! | `store`, `receipt` | unpacked archives, and the digest of each of their files |
 //! | `workers` | the same work on many archives at once |
 //! | `config_files` | dpkg's three-way rule |
@@ -32,6 +33,7 @@ mod gc;
 mod generation;
 mod layout;
 mod linked;
+mod leftovers;
 mod links;
 mod lock;
 mod plan;
@@ -55,6 +57,7 @@ pub use gc::{Garbage, GarbagePackage, GcPolicy, collect, garbage};
 pub use generation::{GENERATION_SCHEMA, Generation, InstalledPackage};
 pub use layout::Contents;
 pub use linked::{Linked, plan_link, plan_unlink};
+pub use leftovers::leftovers;
 pub use lock::{Holder, WriterLock};
 pub use plan::{Action, Change, Choice, NewState, Plan, plan, plan_rollback, plan_uninstall};
 pub use prefix::Prefix;

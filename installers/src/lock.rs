@@ -95,6 +95,21 @@ impl WriterLock {
         Self::taken(prefix, file, holder)
     }
 
+    /// Who writes to the prefix right now; `None` where nobody does. Nothing is written, and
+    /// nobody waits for this.
+    pub fn holder(prefix: &Prefix) -> Option<Holder> {
+        let mut file = File::open(prefix.lock()).ok()?;
+        // The holder's note is written after the lock is taken and cleared before it goes, so
+        // an empty file needs no look at the lock itself.
+        if file.metadata().ok()?.len() == 0 {
+            return None;
+        }
+        match file.try_lock_shared() {
+            Ok(()) | Err(TryLockError::Error(_)) => None,
+            Err(TryLockError::WouldBlock) => Some(read_holder(&mut file)),
+        }
+    }
+
     /// Takes the lock if nobody has it and this user may; `None` otherwise.
     pub(crate) fn try_acquire(prefix: &Prefix, holder: &Holder) -> Option<Self> {
         let (file, _) = open(prefix).ok()?;

@@ -171,14 +171,20 @@ pub fn plan_uninstall(
             .filter(|(it, _)| !names.contains(it))
             .collect();
         if !by.is_empty() {
-            let name = name.clone();
-            return Err(UninstallRefused::Needed { name, by });
+            return Err(UninstallRefused::Needed {
+                name: name.clone(),
+                by,
+                together: current.with_dependents(names),
+            });
         }
     }
     let mut requests = current.requests.clone();
     let mut warnings = Vec::new();
     for name in names {
         requests.specs.remove(name);
+        if let Some(text) = requests.pins.remove(name) {
+            warnings.push(format!("the pin of `{name}` to {text} goes with it"));
+        }
         if let Some(bundle) = &mut requests.bundle
             && bundle.members.contains_key(name)
             && bundle.without.insert(name.clone())

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provisioning_package::{BundleName, PackageName, Spec, Version, VersionReq};
+use provisioning_package::{BundleName, PackageName, Selector, Spec, Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
 /// Everything that was asked for and still holds.
@@ -17,6 +17,9 @@ pub struct Requests {
     /// One request for each package, the latest.
     #[serde(default)]
     pub specs: BTreeMap<PackageName, SpecRequest>,
+    /// What the user tied packages to, as written behind `@`; a pin asks for nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pins: BTreeMap<PackageName, String>,
 }
 
 /// A bundle that is followed.
@@ -63,6 +66,8 @@ pub enum UninstallRefused {
         name: PackageName,
         /// Who needs it, and which versions of it.
         by: Vec<(PackageName, VersionReq)>,
+        /// Everything that would have to go with it, whoever needs those included.
+        together: Vec<PackageName>,
     },
 }
 
@@ -109,6 +114,15 @@ impl Requests {
         }
     }
 
+    /// The pins as the solver reads them. One that no client can read any more ties nothing.
+    pub fn pinned(&self) -> BTreeMap<PackageName, Selector> {
+        let read = |(name, text): (&PackageName, &String)| {
+            let spec = format!("{name}@{text}").parse::<Spec>().ok()?;
+            Some((name.clone(), spec.selector().clone()))
+        };
+        self.pins.iter().filter_map(read).collect()
+    }
+
     /// The words that say who asked for `name`; empty when only others need it.
     pub fn who_asked(&self, name: &PackageName) -> Vec<String> {
         let spec = self.specs.get(name).map(|it| it.spec.clone());
@@ -148,10 +162,10 @@ impl UninstallRefused {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::NotInstalled { .. } => vec!["`provisioning list` shows what is installed".into()],
-            Self::Needed { name, by } => {
-                let all: Vec<_> = by.iter().map(|(it, _)| it.as_str()).collect();
+            Self::Needed { together, .. } => {
+                let all: Vec<_> = together.iter().map(PackageName::as_str).collect();
                 vec![format!(
-                    "take them together: `provisioning uninstall {name} {}`; nothing was changed",
+                    "take them together: `provisioning uninstall {}`; nothing was changed",
                     all.join(" ")
                 )]
             }

@@ -214,6 +214,7 @@ def main [
   print $"Installed the client: ($program)"
   hide-env --ignore-errors PROVISIONING_PREFIX PROVISIONING_REGISTRY PROVISIONING_BUNDLE
   let global = [--registry $registry --root-fingerprint $facts.root_fingerprint --prefix $prefix]
+  do { ^$program ...$global completions --install } | complete | ignore
   do { ^$program ...$global registry add $registry } | complete | ignore
   if not ($client_only or (switched-on PROVISIONING_CLIENT_ONLY)) {
     try {

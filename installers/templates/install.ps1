@@ -227,6 +227,7 @@ param(
         Install-Client $facts "$url/$($archive.Path)" $archive $root
         Write-Host "Installed the client: $program"
         $global = @('--registry', $url, '--root-fingerprint', $facts.RootFingerprint, '--prefix', $root)
+        & $program @global completions --install *>$null
         & $program @global registry add $url *>$null
         if (-not ($ClientOnly -or (Test-Switch $env:PROVISIONING_CLIENT_ONLY))) {
             & $program @global install $spec

@@ -120,6 +120,7 @@ Options, each with its environment variable:
         download
         unpack
         place
+        place_shell_files
         remember_registry
         run_install
         edit_path
@@ -339,7 +340,8 @@ Options, each with its environment variable:
         [ -L "$1" ] || return 1
         listed=$(ls -ld "$1")
         case "${listed##*" -> "}" in
-        ../lib/provisioning/*) return 0 ;;
+        ../lib/provisioning/* | ../../lib/provisioning/shell/* | ../../../lib/provisioning/shell/*) return 0 ;;
+        ../../../../lib/provisioning/shell/*) return 0 ;;
         *) return 1 ;;
         esac
     }
@@ -445,6 +447,13 @@ Options, each with its environment variable:
             set -- --quiet "$@"
         fi
         "$program" --registry "$registry_url" --root-fingerprint "$root_fingerprint" --prefix "$prefix" "$@" </dev/null
+    }
+
+    # Completions and manual pages; an install is none the worse without them.
+    place_shell_files() {
+        if client completions --install >/dev/null 2>&1; then
+            say "Installed completions and manual pages: $prefix/share"
+        fi
     }
 
     # So that later commands need not name it; without a home there is nowhere to write it down.
@@ -566,7 +575,10 @@ Options, each with its environment variable:
             say "Would remove $prefix/lib/provisioning and the links to it (dry run)."
             return 0
         fi
-        for entry in "$prefix/bin"/* "$prefix/share/provisioning"; do
+        for entry in "$prefix/bin"/* "$prefix/share/provisioning" "$prefix/share/man/man1"/provisioning* \
+            "$prefix/share/bash-completion/completions/provisioning" "$prefix/share/zsh/site-functions/_provisioning" \
+            "$prefix/share/fish/vendor_completions.d/provisioning.fish" \
+            "$prefix/share/nushell/vendor/autoload/provisioning.nu" "$prefix/share/powershell/Completions/provisioning.ps1"; do
             if is_ours "$entry"; then
                 rm -f "$entry"
             fi
@@ -578,7 +590,13 @@ Options, each with its environment variable:
         if ! chmod -R u+w "$prefix/lib/provisioning" || ! rm -rf "$prefix/lib/provisioning"; then
             cannot_write "$prefix/lib/provisioning"
         fi
-        for folder in "$prefix/bin" "$prefix/share" "$prefix/lib" "$prefix"; do
+        for folder in "$prefix/bin" "$prefix/share/man/man1" "$prefix/share/man" \
+            "$prefix/share/bash-completion/completions" "$prefix/share/bash-completion" \
+            "$prefix/share/zsh/site-functions" "$prefix/share/zsh" \
+            "$prefix/share/fish/vendor_completions.d" "$prefix/share/fish" \
+            "$prefix/share/nushell/vendor/autoload" "$prefix/share/nushell/vendor" "$prefix/share/nushell" \
+            "$prefix/share/powershell/Completions" "$prefix/share/powershell" \
+            "$prefix/share" "$prefix/lib" "$prefix"; do
             rmdir "$folder" 2>/dev/null || :
         done
         if [ -n "${HOME:-}" ]; then

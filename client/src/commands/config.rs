@@ -5,9 +5,10 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::credentials::Credentials;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Table;
-use crate::settings::keys::KEYS;
+use crate::settings::check_value;
+use crate::settings::keys::{KEYS, Key, nearest_key};
 
 /// What to do with the configuration.
 #[derive(Debug, Subcommand)]
@@ -17,6 +18,26 @@ pub(crate) enum Action {
     /// Flags win over variables, then come the workspace's `provisioning.toml`, the user's
     /// `config.toml`, `/etc/provisioning/config.toml` and the defaults.
     Show,
+    /// Print the value of one setting
+    Get {
+        /// The setting, as `config show` names it
+        #[arg(value_name = "SETTING")]
+        name: String,
+    },
+    /// Write a setting into the user's `config.toml`
+    Set {
+        /// The setting, as `config show` names it
+        #[arg(value_name = "SETTING")]
+        name: String,
+        /// Its value
+        value: String,
+    },
+    /// Take a setting out of the user's `config.toml`
+    Unset {
+        /// The setting, as `config show` names it
+        #[arg(value_name = "SETTING")]
+        name: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -34,12 +55,83 @@ struct Setting {
     variable: &'static str,
 }
 
+#[derive(Serialize)]
+struct Written<'a> {
+    name: &'static str,
+    value: Option<&'a str>,
+    config_file: &'a str,
+}
+
 /// Runs it.
 pub(crate) fn run(action: &Action, context: &Context) -> Outcome<Exit> {
     match action {
         Action::Show => show(context)?,
+        Action::Get { name } => get(known(name)?, context)?,
+        Action::Set { name, value } => set(known(name)?, Some(value), context)?,
+        Action::Unset { name } => set(known(name)?, None, context)?,
     }
     Ok(Exit::Done)
+}
+
+/// A setting by its name.
+fn known(name: &str) -> Outcome<&'static Key> {
+    KEYS.iter().find(|it| it.name == name).ok_or_else(|| {
+        let failure = Failure::usage(format!("there is no setting `{name}`"));
+        match nearest_key(name) {
+            Some(near) => failure.with_hint(format!("did you mean `{near}`?")),
+            None => failure.with_hint("`provisioning config show` lists them"),
+        }
+    })
+}
+
+fn get(key: &Key, context: &Context) -> Outcome<()> {
+    let row = context.settings.rows().into_iter().zip(&KEYS);
+    let row = row.into_iter().find(|(_, it)| it.name == key.name);
+    let ((name, value, origin), _) = row.expect("every key has a row");
+    let document = Setting {
+        name,
+        value,
+        origin: origin.to_string(),
+        variable: key.variable,
+    };
+    context.output.result(&document, |out| {
+        writeln!(out, "{}", document.value.as_deref().unwrap_or_default())
+    })
+}
+
+/// Writes a value, or takes it out, and says where it does not count.
+fn set(key: &Key, value: Option<&str>, context: &Context) -> Outcome<()> {
+    if let Some(value) = value {
+        check_value(key.name, value, &context.env).map_err(|it| {
+            Failure::usage(format!("`{value}` is no value for `{}`: {it}", key.name))
+        })?;
+    }
+    let mut config = context.settings.user_config()?;
+    let was_there = config.set(key, value);
+    if value.is_some() || was_there {
+        config.save()?;
+    }
+    let path = config.path().display().to_string();
+    if let Some((_, _, origin)) = context
+        .settings
+        .rows()
+        .into_iter()
+        .find(|it| it.0 == key.name)
+        && origin.is_stronger_than(config.path())
+    {
+        let note = format!("{origin} says otherwise, and holds where it is set");
+        context.output.warning(&note);
+    }
+    let document = Written {
+        name: key.name,
+        value,
+        config_file: &path,
+    };
+    context.output.result(&document, |out| match value {
+        Some(value) => writeln!(out, "`{}` is `{value}` from now on (`{path}`)", key.name),
+        None if was_there => writeln!(out, "`{}` is no longer set in `{path}`", key.name),
+        None => writeln!(out, "`{}` was not set in `{path}`", key.name),
+    })
 }
 
 fn show(context: &Context) -> Outcome<()> {
@@ -62,7 +154,7 @@ fn show(context: &Context) -> Outcome<()> {
             .map(|it| it.display().to_string()),
         token: token_origin(context)?,
     };
-    context.output.result(&document, |out| {
+    context.output.long_result(&document, |out| {
         let mut table = Table::new(["SETTING", "VALUE", "FROM", "VARIABLE"]);
         for it in &document.settings {
             table.row([

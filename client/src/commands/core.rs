@@ -106,7 +106,7 @@ fn hand_over(core: &Core, words: &[OsString], context: &Context) -> Outcome<Exit
         .filter(|(_, command, _)| commands.find(command).is_none())
         .collect();
     for warning in missing_commands(&absent, &commands) {
-        context.output.warning(&warning);
+        context.output.warning(&warning.to_string());
     }
     let mut command = Command::new(&core.program);
     command.args(words).env_clear();

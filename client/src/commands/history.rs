@@ -43,7 +43,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome<Exit> {
     let current = history.last().map(|it| it.generation);
     let generations: Vec<_> = history.iter().map(|it| listed(it, current)).collect();
     let document = Document { generations };
-    context.output.result(&document, |out| {
+    context.output.long_result(&document, |out| {
         if document.generations.is_empty() {
             return writeln!(out, "nothing was ever installed here");
         }

@@ -68,7 +68,7 @@ fn show(entry: &IndexEntry, context: &Context) -> Outcome<()> {
     }
     context
         .output
-        .result(&document, |out| write(entry, out, context))
+        .long_result(&document, |out| write(entry, out, context))
 }
 
 fn write(entry: &IndexEntry, out: &mut dyn Write, context: &Context) -> io::Result<()> {

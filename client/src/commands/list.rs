@@ -37,6 +37,7 @@ struct Listed<'a> {
     requested_by: &'a [String],
     /// The working copy that stands in its place.
     linked: Option<&'a Path>,
+    pinned: Option<&'a str>,
 }
 
 /// Runs it.
@@ -60,7 +61,12 @@ pub(crate) fn show(kind: Option<Kind>, context: &Context) -> Outcome<Exit> {
     let alone = |it: &&&Linked| !packages.iter().any(|other| other.name == it.name);
     let mut rows: Vec<Listed<'_>> = packages
         .iter()
-        .map(|it| listed(it, current.as_ref().and_then(|all| all.linked(&it.name))))
+        .map(|it| {
+            let pins = current.as_ref().map(|all| &all.requests.pins);
+            let pinned = pins.and_then(|pins| pins.get(&it.name));
+            let linked = current.as_ref().and_then(|all| all.linked(&it.name));
+            listed(it, linked, pinned.map(String::as_str))
+        })
         .chain(copies.iter().filter(alone).map(|it| linked_alone(it)))
         .collect();
     rows.sort_by_key(|it| (it.kind, it.name));
@@ -69,7 +75,7 @@ pub(crate) fn show(kind: Option<Kind>, context: &Context) -> Outcome<Exit> {
         bundle: current.as_ref().and_then(followed),
         packages: rows,
     };
-    context.output.result(&document, |out| {
+    context.output.long_result(&document, |out| {
         if document.packages.is_empty() {
             let what = kind.map_or_else(|| "package".to_owned(), |it| it.to_string());
             return writeln!(out, "no {what} is installed");
@@ -79,7 +85,10 @@ pub(crate) fn show(kind: Option<Kind>, context: &Context) -> Outcome<Exit> {
             table.row([
                 it.kind.to_string(),
                 it.name.to_string(),
-                it.version.to_string(),
+                match it.pinned {
+                    Some(_) => format!("{} (pinned)", it.version),
+                    None => it.version.to_string(),
+                },
                 it.target.to_string(),
                 it.requested_by.join(", "),
             ]);
@@ -95,7 +104,11 @@ pub(crate) fn show(kind: Option<Kind>, context: &Context) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-fn listed<'a>(package: &'a InstalledPackage, linked: Option<&'a Linked>) -> Listed<'a> {
+fn listed<'a>(
+    package: &'a InstalledPackage,
+    linked: Option<&'a Linked>,
+    pinned: Option<&'a str>,
+) -> Listed<'a> {
     Listed {
         kind: package.kind,
         name: &package.name,
@@ -104,6 +117,7 @@ fn listed<'a>(package: &'a InstalledPackage, linked: Option<&'a Linked>) -> List
         digest: Some(&package.digest),
         requested_by: &package.requested_by,
         linked: linked.map(|it| it.path.as_path()),
+        pinned,
     }
 }
 
@@ -117,6 +131,7 @@ fn linked_alone(linked: &Linked) -> Listed<'_> {
         digest: None,
         requested_by: &[],
         linked: Some(&linked.path),
+        pinned: None,
     }
 }
 

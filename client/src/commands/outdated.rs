@@ -51,7 +51,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         found.retain(Outdated::is_behind);
     }
     let document = Document { packages: &found };
-    context.output.result(&document, |out| {
+    context.output.long_result(&document, |out| {
         if found.is_empty() {
             return writeln!(out, "everything is the newest");
         }

@@ -120,7 +120,14 @@ fn remove(location: &RegistryLocation, context: &Context) -> Outcome<()> {
     let was_trusted = match std::fs::remove_dir_all(&state) {
         Ok(()) => true,
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => false,
-        Err(problem) => return Err(Failure::io("remove", &state, &problem)),
+        Err(problem) => {
+            let failure = Failure::io("remove", &state, &problem);
+            return Err(if was_known {
+                failure.with_changed("it is out of the configuration, and still trusted")
+            } else {
+                failure
+            });
+        }
     };
     if !was_known && !was_trusted {
         return Err(Failure::new(

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
 
 /// Prints what a search found.
 pub(crate) fn show(results: &SearchResults, text: &str, context: &Context) -> Outcome<()> {
-    context.output.result(results, |out| {
+    context.output.long_result(results, |out| {
         if results.packages.is_empty() {
             return writeln!(out, "nothing found for `{text}`");
         }

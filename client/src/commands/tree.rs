@@ -75,6 +75,6 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     };
     context
         .output
-        .result(&document, |out| writeln!(out, "{grown}"))?;
+        .long_result(&document, |out| writeln!(out, "{grown}"))?;
     Ok(Exit::Done)
 }

@@ -4,13 +4,14 @@ use crate::commands::sync;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::planning::{Intent, SolveOptions};
-use crate::transaction::{Mode, carry_out};
+use crate::transaction::{Consent, Mode, carry_out_with};
 
 /// Moves what is installed to the newest versions that fit.
 ///
 /// Without names, everything moves, and a followed channel or bundle is looked up again.
-/// What you asked for by an exact version stays there: ask for another with `install`. In a
-/// workspace with a lockfile, what is locked moves, and is installed as by `sync`.
+/// What you asked for by an exact version stays there: ask for another with `install`; what is
+/// pinned stays too. At a terminal the plan is shown first, and you are asked. In a workspace
+/// with a lockfile, what is locked moves, and is installed as by `sync`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Packages to move; all where none is named
@@ -41,5 +42,5 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
             ..SolveOptions::of_this_machine()
         },
     };
-    carry_out(&intent, mode, context).await
+    carry_out_with(&intent, mode, Consent::Asked, context).await
 }

@@ -36,7 +36,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     );
     context
         .output
-        .result(&answer, |out| writeln!(out, "{answer}"))?;
+        .long_result(&answer, |out| writeln!(out, "{answer}"))?;
     Ok(Exit::Done)
 }
 

@@ -47,7 +47,10 @@ pub(crate) async fn consult_under<T>(
     request: &Request,
     question: impl FnOnce(&AtHand<'_>) -> T,
 ) -> Outcome<T> {
-    let index = registry.reader(context).await?.lazy_index();
+    let reader = registry.reader(context).await?;
+    let progress = context.output.progress();
+    let _spinner = progress.spinner("finding versions that fit");
+    let index = reader.lazy_index();
     index.fetch_ahead(request, matrix)?;
     let started = Instant::now();
     // What could not be fetched ends the search like a deadline.

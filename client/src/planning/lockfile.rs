@@ -186,11 +186,14 @@ pub(crate) async fn plan_of_lock(
     if !unsized_ones.is_empty() {
         ask_sizes(&mut packages, &unsized_ones, lockfile, context, registry).await?;
     }
+    // A lockfile holds against a pin, which is not lost for that.
+    let mut requests = requests(lockfile);
+    requests.pins = current.map_or_else(Default::default, |it| it.requests.pins.clone());
     Ok(plan(
         current,
         NewState {
             packages,
-            requests: requests(lockfile),
+            requests,
             reason,
             warnings: Vec::new(),
         },

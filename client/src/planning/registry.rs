@@ -39,6 +39,7 @@ impl Registry {
     /// The reader; the first call opens it.
     pub(crate) async fn reader(&mut self, context: &Context) -> Outcome<&mut RegistryReader> {
         if self.reader.is_none() {
+            let _spinner = context.output.progress().spinner("asking the registry");
             let reader = if self.leaves_no_trace {
                 let location = context.settings.registry()?;
                 let scratch = copy_of(&context.settings.trust_state(location)?)?;

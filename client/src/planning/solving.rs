@@ -181,6 +181,7 @@ fn request(
     request.pre = options.pre;
     request.minimal = options.minimal;
     request.min_age = context.settings.min_age;
+    request.pins = asked.requests.pinned();
     if let Some(current) = current {
         request.installed = staying(current, moves);
         request.hold = match moves {

@@ -31,12 +31,17 @@ pub(super) async fn package(
         .filter(|it| it.as_str() != name)
         .collect();
     let near = nearest_names(name, &known);
+    let mut near: Vec<_> = near.iter().map(|it| format!("`{it}`")).collect();
+    near.extend(
+        nearest_bundle(reader, name)
+            .await
+            .map(|it| format!("`{it}`")),
+    );
     if near.is_empty() {
         return failure
             .with_hint(format!("look for it: `provisioning search {name}`"))
             .with_hint("nothing was changed");
     }
-    let near: Vec<_> = near.iter().map(|it| format!("`{it}`")).collect();
     failure
         .with_hint(format!("did you mean {}?", near.join(" or ")))
         .with_hint("nothing was changed")
@@ -65,6 +70,15 @@ pub(super) async fn bundle(reader: &mut RegistryReader, name: &BundleName) -> Fa
         format!("the registry has no bundle or channel `{name}`"),
     )
     .with_exit(Exit::NoSolution);
+    match nearest_bundle(reader, name.as_str()).await {
+        Some(near) => failure.with_hint(format!("did you mean `{near}`?")),
+        None => failure.with_hint("`provisioning bundle list` shows the bundles"),
+    }
+    .with_hint("nothing was changed")
+}
+
+/// The bundle or channel whose name is most like this one.
+async fn nearest_bundle(reader: &mut RegistryReader, name: &str) -> Option<String> {
     let mut known = BTreeSet::new();
     if let Ok(channels) = reader.channels().await {
         for (channel, head) in channels.channels {
@@ -72,16 +86,12 @@ pub(super) async fn bundle(reader: &mut RegistryReader, name: &BundleName) -> Fa
             known.insert(head.bundle.to_string());
         }
     }
-    let nearest = known
-        .iter()
-        .map(|it| (strsim::jaro_winkler(it, name.as_str()), it))
+    known
+        .into_iter()
+        .map(|it| (strsim::jaro_winkler(&it, name), it))
         .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        Some((_, near)) => failure.with_hint(format!("did you mean `{near}`?")),
-        None => failure.with_hint("`provisioning bundle list` shows the bundles"),
-    }
-    .with_hint("nothing was changed")
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, it)| it)
 }
 
 /// Every name that can be had cheaply. A source that fails is left out: this is only for

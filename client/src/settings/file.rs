@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use provisioning_package::Digest;
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use super::keys::Key;
 use super::layers::REGISTRIES;
 use super::location::RegistryLocation;
 use crate::durable::{Readers, replace_file};
@@ -116,6 +117,26 @@ impl UserConfig {
         was_default || was_listed
     }
 
+    /// Sets a value, or takes it out; whether there was one.
+    pub(crate) fn set(&mut self, key: &Key, text: Option<&str>) -> bool {
+        let was_there = self.document.contains_key(key.name);
+        let Some(text) = text else {
+            self.document.remove(key.name);
+            return was_there;
+        };
+        let mut new = match (text, text.parse::<i64>()) {
+            ("true" | "false", _) => toml_edit::Value::from(text == "true"),
+            (_, Ok(number)) => toml_edit::Value::from(number),
+            _ => toml_edit::Value::from(text),
+        };
+        // A comment behind the old value is about the setting, so it stays.
+        if let Some(old) = self.document.get(key.name).and_then(Item::as_value) {
+            *new.decor_mut() = old.decor().clone();
+        }
+        self.document[key.name] = Item::Value(new);
+        was_there
+    }
+
     /// Writes it back.
     pub(crate) fn save(&self) -> Outcome<()> {
         replace_file(
@@ -130,6 +151,29 @@ impl UserConfig {
 mod tests {
     use super::*;
     use crate::env::tests::bare;
+
+    #[test]
+    fn setting_a_value_keeps_the_comment_behind_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, "prefix = \"/opt/p\" # why\n\n[registries]\n").unwrap();
+        let mut config = UserConfig::open(path.clone()).unwrap();
+        let key = |name| {
+            *super::super::keys::KEYS
+                .iter()
+                .find(|it| it.name == name)
+                .unwrap()
+        };
+        assert!(config.set(&key("prefix"), Some("/opt/q")));
+        assert!(!config.set(&key("quiet"), Some("true")));
+        config.save().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(
+            text,
+            "prefix = \"/opt/q\" # why\nquiet = true\n\n[registries]\n"
+        );
+        assert!(config.set(&key("prefix"), None));
+    }
 
     #[test]
     fn adding_and_removing_a_registry_keeps_the_users_comments() {

@@ -5,6 +5,10 @@ use clap::{ArgAction, Args};
 /// Flags that every command takes.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag that is typed or not, and they are independent"
+)]
 pub(crate) struct GlobalArgs {
     /// Registry to use: `https://…`, `http://…` or `file://…`
     #[arg(long, global = true, value_name = "URL")]
@@ -29,6 +33,10 @@ pub(crate) struct GlobalArgs {
     /// Say more; twice for everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
+
+    /// Answer every question with yes
+    #[arg(short, long, global = true, hide_short_help = true)]
+    pub(crate) yes: bool,
 
     /// Colour the text: `auto`, `always` or `never`
     #[arg(long, global = true, value_name = "WHEN", hide_short_help = true)]
@@ -61,6 +69,7 @@ impl GlobalArgs {
             "prefix" => self.prefix.clone(),
             "json" => switch(self.json),
             "quiet" => switch(self.quiet),
+            "yes" => switch(self.yes),
             "verbose" => (self.verbose > 0).then(|| self.verbose.to_string()),
             "color" => self.color.clone(),
             "offline" => switch(self.offline),

@@ -7,10 +7,10 @@ use provisioning_package::Digest;
 use serde::Serialize;
 use toml::{Table, Value};
 
-use super::Sourced;
 use super::flags::GlobalArgs;
-use super::keys::KEYS;
+use super::keys::{KEYS, nearest_key};
 use super::location::RegistryLocation;
+use super::{Sourced, parse_switch};
 use crate::env::Env;
 use crate::failure::{Failure, Outcome};
 
@@ -33,6 +33,17 @@ pub(crate) enum Origin {
     File(PathBuf),
     /// Nowhere.
     Default,
+}
+
+impl Origin {
+    /// Whether what is said here holds against what the user's file at `path` says.
+    pub(crate) fn is_stronger_than(&self, path: &Path) -> bool {
+        match self {
+            Self::Flag(_) | Self::Variable(_) => true,
+            Self::File(other) => other != path && other.ends_with(WORKSPACE_FILE),
+            Self::Default => false,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -123,8 +134,11 @@ impl Layers {
                 let known =
                     |name: &str| name == REGISTRIES || KEYS.iter().any(|it| it.name == name);
                 let unknown = table.keys().filter(|it| !known(it));
-                self.unknown
-                    .extend(unknown.map(|it| format!("`{it}` in `{}`", path.display())));
+                self.unknown.extend(unknown.map(|it| {
+                    let near = nearest_key(it);
+                    let near = near.map(|it| format!("; did you mean `{it}`?"));
+                    format!("`{it}` in `{}`{}", path.display(), near.unwrap_or_default())
+                }));
             }
         }
         Ok(())
@@ -183,11 +197,7 @@ impl Layers {
 
     /// The strongest value of a switch; off where nothing was said.
     pub(super) fn flag(&self, name: &str) -> Outcome<bool> {
-        let value = self.typed(name, |text| match text {
-            "true" | "1" | "yes" | "on" => Ok(true),
-            "false" | "0" | "no" | "off" => Ok(false),
-            _ => Err("expected `true` or `false`".to_owned()),
-        })?;
+        let value = self.typed(name, parse_switch)?;
         Ok(value.is_some_and(|it| it.value))
     }
 

@@ -1,5 +1,6 @@
 //! Commands that packages need at run time: are they on `PATH`, and new enough?
 
+use std::fmt;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -39,38 +40,63 @@ impl Commands {
             .find(|it| is_executable(it))
     }
 
+    /// The folders that commands are found in, first to last.
+    pub(crate) fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
     /// Whether a folder is one of those that commands are found in.
     pub(crate) fn has_folder(&self, folder: &Path) -> bool {
         self.folders.iter().any(|it| it == folder)
     }
 }
 
-/// A warning, with the fix, for each command that is missing or too old.
+/// A command that is missing or too old.
+#[derive(Debug, Clone)]
+pub(crate) struct Lacking {
+    /// The stable word for programs.
+    pub(crate) code: &'static str,
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) fix: String,
+}
+
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.message, self.fix)
+    }
+}
+
+/// Each command that is missing or too old, with the fix.
 pub(crate) fn missing_commands(
     requires: &[(&PackageName, &str, &VersionReq)],
     commands: &Commands,
-) -> Vec<String> {
-    requires
-        .iter()
-        .filter_map(|(package, command, req)| {
-            let Some(path) = commands.find(command) else {
-                return Some(format!(
-                    "`{package}` needs the command `{command}` {req}, which is not on PATH; {}",
-                    fix(command)
-                ));
-            };
-            // A command that does not say its version is believed.
-            let version = version_of(&path)?;
-            let is_met = req.matches(&version);
-            (!is_met).then(|| {
-                format!(
-                    "`{package}` needs `{command}` {req}, but `{}` is {version}; {}",
-                    path.display(),
-                    fix(command)
-                )
-            })
-        })
-        .collect()
+) -> Vec<Lacking> {
+    let mut lacking = Vec::new();
+    for (package, command, req) in requires {
+        let Some(path) = commands.find(command) else {
+            lacking.push(Lacking {
+                code: "command-missing",
+                message: format!(
+                    "`{package}` needs the command `{command}` {req}, which is not on PATH"
+                ),
+                fix: fix(command),
+            });
+            continue;
+        };
+        // A command that does not say its version is believed.
+        let old = version_of(&path).filter(|it| !req.matches(it));
+        lacking.extend(old.map(|version| Lacking {
+            code: "command-too-old",
+            message: format!(
+                "`{package}` needs `{command}` {req}, but `{}` is {version}",
+                path.display()
+            ),
+            fix: fix(command),
+        }));
+    }
+    lacking
 }
 
 fn fix(command: &str) -> String {
@@ -135,6 +161,6 @@ mod tests {
         };
         let (name, req) = (PackageName::parse("core").unwrap(), VersionReq::STAR);
         let warnings = missing_commands(&[(&name, "nu", &req)], &commands);
-        assert!(warnings[0].contains("Nushell"), "{warnings:?}");
+        assert!(warnings[0].to_string().contains("Nushell"), "{warnings:?}");
     }
 }

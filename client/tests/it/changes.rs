@@ -46,6 +46,58 @@ fn uninstall_needs_no_registry_and_says_what_became_unneeded() {
 }
 
 #[test]
+fn uninstall_with_prune_takes_what_nothing_needs_afterwards() {
+    let (_registry, client) = published();
+    client.ok(&["install", "mongodb", "azure"]);
+    let kept = client.json(&["uninstall", "mongodb", "--prune"]);
+    assert_eq!(changes(&kept), ["remove mongodb 1.2.0"], "azure needs core");
+    let gone = client.json(&["uninstall", "azure", "--autoremove"]);
+    assert_eq!(changes(&gone), ["remove core 3.2.1", "remove azure 2.0.0"]);
+}
+
+#[test]
+fn the_way_out_of_a_protected_uninstall_names_everything_that_would_go() {
+    let (_registry, client) = published();
+    client.ok(&["install", "platform", "mongodb"]);
+    let error = client.error(1, &["uninstall", "core"]);
+    let hint = error["hints"][0].as_str().unwrap();
+    let (_, command) = hint.split_once("`provisioning ").unwrap();
+    let words: Vec<&str> = command.trim_end_matches('`').split(' ').collect();
+    client.ok(&words);
+    assert!(packages(&client.json(&["list"])).is_empty());
+}
+
+#[test]
+fn every_refusal_ends_with_what_was_changed() {
+    let (_registry, client) = published();
+    client.ok(&["install", "platform"]);
+    for refused in [
+        &["install", "no-such-thing"] as &[&str],
+        &["install", "core@9"],
+        &["install", "core@x.y"],
+        &["uninstall", "core"],
+        &["uninstall", "redis"],
+        &["upgrade", "redis"],
+        &["rollback", "9"],
+        &["pin", "redis"],
+        &["unpin", "redis"],
+        &["lock"],
+        &["sync"],
+        &["yank", "core@3.2.1", "--reason", "x"],
+        &["bundle", "publish", "no-such"],
+        &["registry", "remove", "https://nowhere.example"],
+        &["package", "build", "no-such-folder"],
+        &["publish", "no-such-file.tar.zst"],
+    ] {
+        let ran = client.run(refused);
+        assert_ne!(ran.status(), 0, "{refused:?}");
+        let text = ran.stderr();
+        let last = text.lines().last().unwrap_or_default();
+        assert_eq!(last, "note: nothing was changed", "{refused:?}:\n{text}");
+    }
+}
+
+#[test]
 fn a_member_taken_out_stays_out_until_it_is_asked_for_again() {
     let (_registry, client) = published();
     client.ok(&["install", "stable-3.2"]);

@@ -25,12 +25,15 @@ fn the_short_help_names_every_command_with_its_purpose() {
     history      List the generations
     resolve      Show which versions an install would choose
     outdated     Show what is newer than what is installed, and what holds it back
+    pin          Tie packages to versions, whatever `upgrade` would do
+    unpin        Let pinned packages move again
     why          Show why a package is installed: every path to it
     tree         Show what is installed as a tree: what was asked for, and what that needs
     lock         Resolve what the workspace requires into `provisioning.lock`
     sync         Install exactly what the workspace's lockfile says
     verify       Check that everything is as it was installed
     gc           Remove old generations and what only they needed
+    doctor       Look for what is wrong, and say how to mend it
     extension    Start, install, list and find extensions
     workspace    Make workspaces from templates, and update them
     core         Hand words to the installed core
@@ -50,7 +53,7 @@ fn the_short_help_names_every_command_with_its_purpose() {
     unlink       Take linked working copies away; what is installed below comes back
     config       Show settings, and where each comes from
     cache        Show where downloads are kept
-    completions  Print a completion script for a shell
+    completions  Print a completion script for a shell, or install all of them with the manual pages
     man          Print the manual page, or write a page for every command into a folder
     self         Update this client, or remove it
     help         Print this message or the help of the given subcommand(s)

@@ -40,7 +40,7 @@ struct ListedBundle {
 pub(crate) async fn run(_: &Args, context: &Context) -> Outcome<Exit> {
     let mut registry = RegistryReader::open(context).await?;
     let document = collect(&mut registry).await?;
-    context.output.result(&document, |out| {
+    context.output.long_result(&document, |out| {
         if document.bundles.is_empty() {
             return writeln!(out, "no bundle is published");
         }

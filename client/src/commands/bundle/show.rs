@@ -41,7 +41,7 @@ pub(crate) fn show_document(document: &BundleDocument, context: &Context) -> Out
     if let Some(fields) = json.as_object_mut() {
         fields.remove("schema");
     }
-    context.output.result(&json, |out| {
+    context.output.long_result(&json, |out| {
         writeln!(out, "{}", context.output.strong(document.name.as_str()))?;
         for sequence in &document.sequences {
             write_head(sequence, out)?;

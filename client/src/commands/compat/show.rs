@@ -59,7 +59,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
             .output
             .note("no matrix was pushed to this registry yet");
     }
-    context.output.result(&document, |out| {
+    context.output.long_result(&document, |out| {
         if args.toml {
             return out.write_all(document.text.as_bytes());
         }

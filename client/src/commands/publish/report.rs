@@ -22,7 +22,8 @@ pub(super) fn report(status: &SessionStatus, context: &Context) -> Outcome<Exit>
         format!("the registry refused {}", names(&status.versions)),
     )
     .with_causes(status.reasons.iter().cloned())
-    .with_hints(status.next.iter().cloned()))
+    .with_hints(status.next.iter().cloned())
+    .with_changed("nothing of it became visible"))
 }
 
 fn write(status: &SessionStatus, out: &mut dyn Write) -> io::Result<()> {

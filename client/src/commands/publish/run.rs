@@ -19,16 +19,35 @@ const LOOK_DELAY_MAX: Duration = Duration::from_secs(5);
 pub(super) async fn run(args: &Publish, context: &Context) -> Outcome<Exit> {
     let api = WriteClient::open(context).await?;
     let prepared = prepare(&args.files, &args.targets, context)?;
-    let mut status = api.open_session(&prepared.session).await?;
-    tracing::info!(session = status.session, "publishing");
-    status = send_missing(&api, &prepared, status, context).await?;
+    let status = api.open_session(&prepared.session).await?;
+    let session = status.session.clone();
+    tracing::info!(session, "publishing");
+    let published = finish(args, &api, &prepared, status, context).await;
+    let status = published.map_err(|failure| {
+        failure.with_changed(format!(
+            "the registry keeps what was sent: `provisioning publish status {session}` tells how \
+             it stands, and the same command again goes on"
+        ))
+    })?;
+    report(&status, context)
+}
+
+/// Everything after the session is open.
+async fn finish(
+    args: &Publish,
+    api: &WriteClient,
+    prepared: &Prepared,
+    mut status: SessionStatus,
+    context: &Context,
+) -> Outcome<SessionStatus> {
+    status = send_missing(api, prepared, status, context).await?;
     if status.state == SessionState::Uploading && status.missing.is_empty() {
         status = api.finalize(&status.session).await?;
     }
     if !args.no_wait {
-        status = wait(&api, status, context).await?;
+        status = wait(api, status, context).await?;
     }
-    report(&status, context)
+    Ok(status)
 }
 
 /// Sends every archive that the registry lacks and we have.

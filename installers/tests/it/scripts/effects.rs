@@ -27,6 +27,7 @@ fn every_shell_installs_the_client_and_the_bundle() {
         assert_eq!(
             machine.calls(),
             [
+                format!("{global} completions --install"),
                 format!("{global} registry add {url}"),
                 format!("{global} install stable"),
             ],
@@ -200,14 +201,45 @@ fn uninstalling_leaves_nothing_but_what_others_put_there() {
         assert_eq!(machine.run(&shell, &registry, &["-y"]).code, Some(0));
         let foreign = machine.prefix.join("bin/theirs");
         fs::write(&foreign, "").unwrap();
+        let ours = shell_files(&machine);
         let run = machine.run(&shell, &registry, &["--uninstall"]);
         assert_eq!(run.code, Some(0), "{shell:?}: {run:?}");
         assert!(foreign.exists(), "{shell:?}");
+        for link in ours {
+            assert!(link.symlink_metadata().is_err(), "{shell:?}: {link:?}");
+        }
+        let share = machine.prefix.join("share");
+        assert!(!share.exists(), "{shell:?}: empty folders go too");
         fs::remove_dir_all(machine.folder("opt")).unwrap();
         assert_eq!(machine.everything(), before, "{shell:?}");
         let left = fs::read_to_string(&profile).unwrap();
         assert_eq!(left.trim_end(), "# mine", "{shell:?}");
     }
+}
+
+/// The links that `completions --install` of the real client makes.
+fn shell_files(machine: &Machine) -> Vec<std::path::PathBuf> {
+    let share = machine.prefix.join("share");
+    let files = [
+        "bash-completion/completions/provisioning",
+        "zsh/site-functions/_provisioning",
+        "fish/vendor_completions.d/provisioning.fish",
+        "nushell/vendor/autoload/provisioning.nu",
+        "powershell/Completions/provisioning.ps1",
+        "man/man1/provisioning.1",
+        "man/man1/provisioning-install.1",
+    ];
+    files
+        .into_iter()
+        .map(|path| {
+            let link = share.join(path);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            let up = "../".repeat(path.matches('/').count() + 1);
+            let target = format!("{up}lib/provisioning/shell/{path}");
+            std::os::unix::fs::symlink(target, &link).unwrap();
+            link
+        })
+        .collect()
 }
 
 #[test]

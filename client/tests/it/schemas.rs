@@ -1,0 +1,280 @@
+//! `--json`: every command's document and every error is what `docs/schemas` says.
+//!
+//! The published schemas let further fields in, since a newer client may have them. Here
+//! they are closed, so that a field that nobody described is noticed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use validator::Validator;
+
+use crate::product::published;
+use crate::registry_fixture::{Client, Ran, Sample};
+
+mod validator;
+
+/// The schemas, and which command prints what.
+struct Published {
+    folder: PathBuf,
+    commands: BTreeMap<String, Option<String>>,
+}
+
+impl Published {
+    fn read() -> Self {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/schemas");
+        let text = std::fs::read_to_string(folder.join("commands.json")).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let commands = serde_json::from_value(document["commands"].clone()).unwrap();
+        Self { folder, commands }
+    }
+
+    /// The command that a command line runs: its longest words that are one.
+    fn command(&self, arguments: &[&str]) -> String {
+        let known = |count: usize| {
+            let words = arguments[..count].join(" ");
+            self.commands.contains_key(&words).then_some(words)
+        };
+        (1..=arguments.len().min(2))
+            .rev()
+            .find_map(known)
+            .unwrap_or_else(|| panic!("no schema for {arguments:?}"))
+    }
+
+    fn check(&self, name: &str, document: &Value, what: &str) {
+        let path = self.folder.join(format!("{name}.json"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        let schema: Value = serde_json::from_str(&text).unwrap();
+        let errors = Validator::new(schema).errors(document);
+        assert!(
+            errors.is_empty(),
+            "{what} is not what docs/schemas/{name}.json says:\n{}\n{document:#}",
+            errors.join("\n")
+        );
+    }
+}
+
+/// The error that a run printed on stderr, behind warnings.
+fn error(ran: &Ran, arguments: &[&str]) -> Value {
+    let text = ran.stderr();
+    let start = text
+        .find("{\n")
+        .unwrap_or_else(|| panic!("{arguments:?}: {text}"));
+    serde_json::from_str(&text[start..]).unwrap_or_else(|it| panic!("{arguments:?}: {it}: {text}"))
+}
+
+/// The commands below `words`, as the help names them.
+fn leaves(client: &Client, words: &[&str], found: &mut BTreeSet<String>) {
+    let help = client.ok(&[words, &["--help"]].concat());
+    let listed = help.split_once("\nCommands:\n").map(|it| it.1);
+    let names: Vec<&str> = listed
+        .into_iter()
+        .flat_map(|it| it.lines().take_while(|it| !it.is_empty()))
+        .filter(|it| it.starts_with("  ") && !it.starts_with("   "))
+        .filter_map(|it| it.split_whitespace().next())
+        .filter(|it| *it != "help")
+        .collect();
+    let takes_arguments = help.contains("\nArguments:\n");
+    if !words.is_empty() && (names.is_empty() || takes_arguments) {
+        found.insert(words.join(" "));
+    }
+    for name in names {
+        leaves(client, &[words, &[name]].concat(), found);
+    }
+}
+
+#[test]
+fn every_command_names_the_schema_of_its_document() {
+    let published = Published::read();
+    let mut found = BTreeSet::new();
+    leaves(&Client::alone(), &[], &mut found);
+    let named: BTreeSet<String> = published.commands.keys().cloned().collect();
+    assert_eq!(
+        found, named,
+        "name the command's schema in docs/schemas/commands.json, and run it in this file"
+    );
+    for schema in published.commands.values().flatten() {
+        let path = published.folder.join(format!("{schema}.json"));
+        assert!(path.is_file(), "{}", path.display());
+    }
+}
+
+#[test]
+fn every_failing_command_prints_the_error_document() {
+    let published = Published::read();
+    let client = Client::alone().with("PROVISIONING_REGISTRY", "http://127.0.0.1:9");
+    for command in published.commands.keys().filter(|it| *it != "core") {
+        let mut arguments: Vec<&str> = vec!["--json"];
+        arguments.extend(command.split(' '));
+        arguments.push("--no-such-flag");
+        let ran = client.run(&arguments);
+        assert_eq!(ran.status(), 2, "{arguments:?}");
+        assert!(ran.stdout().is_empty(), "{arguments:?}");
+        published.check("error", &error(&ran, &arguments), command);
+    }
+    for (status, arguments) in [
+        (5, &["install", "core"] as &[&str]),
+        (5, &["info", "core"]),
+        (5, &["search", "x"]),
+        (1, &["upgrade"]),
+        (1, &["uninstall", "core"]),
+        (1, &["rollback"]),
+        (1, &["pin", "core"]),
+        (1, &["unpin", "core"]),
+        (2, &["config", "get", "colour"]),
+        (2, &["config", "set", "color", "mauve"]),
+        (2, &["install", "core@x.y"]),
+        (2, &["nonsense"]),
+        (1, &["package", "inspect", "no-such-file"]),
+        (1, &["package", "build", "no-such-folder"]),
+    ] {
+        let all = [&["--json"], arguments].concat();
+        let ran = client.run(&all);
+        assert_eq!(ran.status(), status, "{arguments:?}: {}", ran.stderr());
+        published.check("error", &error(&ran, arguments), &arguments.join(" "));
+    }
+}
+
+#[test]
+fn a_refusal_of_the_solver_is_described_too() {
+    let (_registry, client) = published();
+    let schemas = Published::read();
+    let arguments = ["--json", "install", "core@3.1.0", "platform@2.5.3"];
+    let ran = client.run(&arguments);
+    assert_eq!(ran.status(), 3);
+    let document = error(&ran, &arguments);
+    schemas.check("error", &document, "install");
+    assert!(!document["error"]["explanation"].is_null());
+}
+
+#[test]
+fn every_document_is_what_its_schema_says() {
+    let (registry, client) = published();
+    let schemas = Published::read();
+    let author = Client::of(&registry);
+    let token = registry.admin_token();
+    let url = registry.url().to_owned();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
+    let mut run = |client: &Client, arguments: &[&str], statuses: &[i32]| {
+        let command = schemas.command(arguments);
+        let ran = client.run(&[&["--json"], arguments].concat());
+        let told = format!("{arguments:?}:\n{}{}", ran.stdout(), ran.stderr());
+        assert!(statuses.contains(&ran.status()), "{told}");
+        let is_script = arguments == ["completions", "bash"];
+        if let Some(schema) = schemas.commands[&command].as_deref().filter(|_| !is_script) {
+            let document: Value = serde_json::from_str(&ran.stdout()).expect(&told);
+            schemas.check(schema, &document, &arguments.join(" "));
+        }
+        seen.insert(command);
+    };
+    let ok = &[0][..];
+    for arguments in [
+        &["install", "stable-3.2", "--dry-run"] as &[&str],
+        &["install", "lts-3.1"],
+        &["install", "stable-3.2"],
+        &["install", "stable-3.2"],
+        &["rollback"],
+        &["rollback", "2"],
+        &["extension", "uninstall", "redis"],
+        &["extension", "install", "redis"],
+        &["extension", "list"],
+        &["extension", "search", "redis"],
+        &["pin", "redis"],
+        &["list"],
+        &["outdated", "--all"],
+        &["upgrade"],
+        &["unpin", "redis"],
+        &["uninstall", "azure"],
+        &["history"],
+        &["resolve", "stable-3.2"],
+        &["why", "core"],
+        &["tree"],
+        &["verify"],
+        &["info", "core"],
+        &["info", "stable-3.2"],
+        &["search", "redis"],
+        &["workspace", "create", "here", "--template", "minimal"],
+        &["workspace", "init", "there"],
+        &["workspace", "templates"],
+        &["compat", "show"],
+        &["compat", "check", "core@3.2.1", "platform"],
+        &["compat", "what-if", "core@3.2.0"],
+        &["bundle", "list"],
+        &["bundle", "show", "stable"],
+        &["trust", "show"],
+        &["registry", "add", &url],
+        &["registry", "list"],
+        &["registry", "remove", &url],
+        &["config", "show"],
+        &["config", "get", "prefix"],
+        &["config", "set", "color", "never"],
+        &["config", "unset", "color"],
+        &["cache", "dir"],
+        &["completions", "bash"],
+        &["completions", "--install"],
+        &["man"],
+    ] {
+        run(&client, arguments, ok);
+    }
+    run(&client, &["doctor"], &[0, 1]);
+    run(&client, &["core"], &[7]);
+    client.write("provisioning.toml", "[requires]\ncore = \"^3.2\"\n");
+    run(&client, &["lock"], ok);
+    run(&client, &["sync"], ok);
+    let archive = author.build(&Sample::extension("valkey", "1.0.0"));
+    let archive = archive.to_str().unwrap();
+    run(
+        &author,
+        &["package", "build", "src/valkey-1.0.0", "-o", "again"],
+        ok,
+    );
+    run(&author, &["package", "inspect", archive], ok);
+    run(
+        &author,
+        &["package", "unpack", archive, "--to", "unpacked"],
+        ok,
+    );
+    run(&author, &["publish", archive], ok);
+    let sent = author.json(&["publish", archive]);
+    let session = sent["session"].as_str().unwrap();
+    run(&author, &["publish", "status", session], ok);
+    run(&author, &["yank", "valkey@1.0.0", "--reason", "a test"], ok);
+    run(&author, &["unyank", "valkey@1.0.0"], ok);
+    run(&author, &["compat", "check", "--file", "versions.toml"], ok);
+    author.write(
+        "versions.toml",
+        "[bundles.small]\nname = \"Small\"\nrelease-date = \"2025-10-15\"\ncore = \"3.2.1\"\n",
+    );
+    run(&author, &["compat", "push", "versions.toml"], ok);
+    run(&author, &["bundle", "check", "small"], ok);
+    run(&author, &["bundle", "publish", "small"], ok);
+    login(&client, &token, &schemas);
+    seen.insert("login".to_owned());
+    let mut run = |arguments: &[&str]| {
+        schemas.check("logout", &client.json(arguments), "logout");
+        seen.insert("logout".to_owned());
+    };
+    run(&["logout"]);
+    let named: BTreeSet<String> = schemas.commands.keys().cloned().collect();
+    let unseen: Vec<_> = named.difference(&seen).collect();
+    assert!(unseen.is_empty(), "nobody ran {unseen:?}");
+}
+
+/// `login` reads the token from stdin.
+fn login(client: &Client, token: &str, schemas: &Published) {
+    use std::io::Write as _;
+    let mut child = client
+        .command(&["--json", "login"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(token.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+    schemas.check("login", &document, "login");
+}
