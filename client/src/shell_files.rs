@@ -62,7 +62,7 @@ pub(crate) fn script(of: Script, tree: &mut clap::Command) -> Vec<u8> {
     match of {
         Script::Of(shell) => clap_complete::generate(shell, tree, NAME, &mut script),
         Script::OfNushell => {
-            clap_complete::generate(clap_complete_nushell::Nushell, tree, NAME, &mut script)
+            clap_complete::generate(clap_complete_nushell::Nushell, tree, NAME, &mut script);
         }
     }
     script

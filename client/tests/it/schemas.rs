@@ -148,121 +148,129 @@ fn a_refusal_of_the_solver_is_described_too() {
     assert!(!document["error"]["explanation"].is_null());
 }
 
-#[test]
-fn every_document_is_what_its_schema_says() {
-    let (registry, client) = published();
-    let schemas = Published::read();
-    let author = Client::of(&registry);
-    let token = registry.admin_token();
-    let url = registry.url().to_owned();
-    let mut seen: BTreeSet<String> = BTreeSet::new();
-    let mut run = |client: &Client, arguments: &[&str], statuses: &[i32]| {
-        let command = schemas.command(arguments);
+/// What somebody types who installs: every line succeeds.
+const OF_AN_OPERATOR: &[&[&str]] = &[
+    &["install", "stable-3.2", "--dry-run"],
+    &["install", "lts-3.1"],
+    &["install", "stable-3.2"],
+    &["install", "stable-3.2"],
+    &["rollback"],
+    &["rollback", "2"],
+    &["extension", "uninstall", "redis"],
+    &["extension", "install", "redis"],
+    &["extension", "list"],
+    &["extension", "search", "redis"],
+    &["pin", "redis"],
+    &["list"],
+    &["outdated", "--all"],
+    &["upgrade"],
+    &["unpin", "redis"],
+    &["uninstall", "azure"],
+    &["history"],
+    &["resolve", "stable-3.2"],
+    &["why", "core"],
+    &["tree"],
+    &["verify"],
+    &["info", "core"],
+    &["info", "stable-3.2"],
+    &["search", "redis"],
+    &["workspace", "create", "here", "--template", "minimal"],
+    &["workspace", "init", "there"],
+    &["workspace", "templates"],
+    &["compat", "show"],
+    &["compat", "check", "core@3.2.1", "platform"],
+    &["compat", "what-if", "core@3.2.0"],
+    &["bundle", "list"],
+    &["bundle", "show", "stable"],
+    &["trust", "show"],
+    &["config", "show"],
+    &["config", "get", "prefix"],
+    &["config", "set", "color", "never"],
+    &["config", "unset", "color"],
+    &["cache", "dir"],
+    &["completions", "bash"],
+    &["completions", "--install"],
+    &["man"],
+];
+
+/// Runs commands, checks what they print, and remembers which were run.
+struct Runner {
+    schemas: Published,
+    seen: BTreeSet<String>,
+}
+
+impl Runner {
+    fn ok(&mut self, client: &Client, arguments: &[&str]) {
+        self.run(client, arguments, &[0]);
+    }
+
+    fn run(&mut self, client: &Client, arguments: &[&str], statuses: &[i32]) {
+        let command = self.schemas.command(arguments);
         let ran = client.run(&[&["--json"], arguments].concat());
         let told = format!("{arguments:?}:\n{}{}", ran.stdout(), ran.stderr());
         assert!(statuses.contains(&ran.status()), "{told}");
         let is_script = arguments == ["completions", "bash"];
-        if let Some(schema) = schemas.commands[&command].as_deref().filter(|_| !is_script) {
+        let schema = self.schemas.commands[&command].as_deref();
+        if let Some(schema) = schema.filter(|_| !is_script) {
             let document: Value = serde_json::from_str(&ran.stdout()).expect(&told);
-            schemas.check(schema, &document, &arguments.join(" "));
+            let told = arguments.join(" ");
+            self.schemas.check(schema, &document, &told);
         }
-        seen.insert(command);
-    };
-    let ok = &[0][..];
-    for arguments in [
-        &["install", "stable-3.2", "--dry-run"] as &[&str],
-        &["install", "lts-3.1"],
-        &["install", "stable-3.2"],
-        &["install", "stable-3.2"],
-        &["rollback"],
-        &["rollback", "2"],
-        &["extension", "uninstall", "redis"],
-        &["extension", "install", "redis"],
-        &["extension", "list"],
-        &["extension", "search", "redis"],
-        &["pin", "redis"],
-        &["list"],
-        &["outdated", "--all"],
-        &["upgrade"],
-        &["unpin", "redis"],
-        &["uninstall", "azure"],
-        &["history"],
-        &["resolve", "stable-3.2"],
-        &["why", "core"],
-        &["tree"],
-        &["verify"],
-        &["info", "core"],
-        &["info", "stable-3.2"],
-        &["search", "redis"],
-        &["workspace", "create", "here", "--template", "minimal"],
-        &["workspace", "init", "there"],
-        &["workspace", "templates"],
-        &["compat", "show"],
-        &["compat", "check", "core@3.2.1", "platform"],
-        &["compat", "what-if", "core@3.2.0"],
-        &["bundle", "list"],
-        &["bundle", "show", "stable"],
-        &["trust", "show"],
-        &["registry", "add", &url],
-        &["registry", "list"],
-        &["registry", "remove", &url],
-        &["config", "show"],
-        &["config", "get", "prefix"],
-        &["config", "set", "color", "never"],
-        &["config", "unset", "color"],
-        &["cache", "dir"],
-        &["completions", "bash"],
-        &["completions", "--install"],
-        &["man"],
-    ] {
-        run(&client, arguments, ok);
+        self.seen.insert(command);
     }
-    run(&client, &["doctor"], &[0, 1]);
-    run(&client, &["core"], &[7]);
-    client.write("provisioning.toml", "[requires]\ncore = \"^3.2\"\n");
-    run(&client, &["lock"], ok);
-    run(&client, &["sync"], ok);
-    let archive = author.build(&Sample::extension("valkey", "1.0.0"));
-    let archive = archive.to_str().unwrap();
-    run(
-        &author,
-        &["package", "build", "src/valkey-1.0.0", "-o", "again"],
-        ok,
-    );
-    run(&author, &["package", "inspect", archive], ok);
-    run(
-        &author,
-        &["package", "unpack", archive, "--to", "unpacked"],
-        ok,
-    );
-    run(&author, &["publish", archive], ok);
-    let sent = author.json(&["publish", archive]);
-    let session = sent["session"].as_str().unwrap();
-    run(&author, &["publish", "status", session], ok);
-    run(&author, &["yank", "valkey@1.0.0", "--reason", "a test"], ok);
-    run(&author, &["unyank", "valkey@1.0.0"], ok);
-    run(&author, &["compat", "check", "--file", "versions.toml"], ok);
-    author.write(
-        "versions.toml",
-        "[bundles.small]\nname = \"Small\"\nrelease-date = \"2025-10-15\"\ncore = \"3.2.1\"\n",
-    );
-    run(&author, &["compat", "push", "versions.toml"], ok);
-    run(&author, &["bundle", "check", "small"], ok);
-    run(&author, &["bundle", "publish", "small"], ok);
-    login(&client, &token, &schemas);
-    seen.insert("login".to_owned());
-    let mut run = |arguments: &[&str]| {
-        schemas.check("logout", &client.json(arguments), "logout");
-        seen.insert("logout".to_owned());
+}
+
+#[test]
+fn every_document_is_what_its_schema_says() {
+    let (registry, client) = published();
+    let mut runner = Runner {
+        schemas: Published::read(),
+        seen: BTreeSet::new(),
     };
-    run(&["logout"]);
-    let named: BTreeSet<String> = schemas.commands.keys().cloned().collect();
-    let unseen: Vec<_> = named.difference(&seen).collect();
+    for arguments in OF_AN_OPERATOR {
+        runner.ok(&client, arguments);
+    }
+    runner.run(&client, &["doctor"], &[0, 1]);
+    runner.run(&client, &["core"], &[7]);
+    client.write("provisioning.toml", "[requires]\ncore = \"^3.2\"\n");
+    runner.ok(&client, &["lock"]);
+    runner.ok(&client, &["sync"]);
+    for action in ["add", "remove"] {
+        runner.ok(&client, &["registry", action, registry.url()]);
+        runner.ok(&client, &["registry", "list"]);
+    }
+    of_an_author(&mut runner, &Client::of(&registry));
+    login(&client, &registry.admin_token(), &mut runner);
+    runner.ok(&client, &["logout"]);
+    let named: BTreeSet<String> = runner.schemas.commands.keys().cloned().collect();
+    let unseen: Vec<_> = named.difference(&runner.seen).collect();
     assert!(unseen.is_empty(), "nobody ran {unseen:?}");
 }
 
+/// What somebody types who publishes.
+fn of_an_author(runner: &mut Runner, author: &Client) {
+    let archive = author.build(&Sample::extension("valkey", "1.0.0"));
+    let archive = archive.to_str().unwrap();
+    let folder = "src/valkey-1.0.0";
+    runner.ok(author, &["package", "build", folder, "-o", "again"]);
+    runner.ok(author, &["package", "inspect", archive]);
+    runner.ok(author, &["package", "unpack", archive, "--to", "unpacked"]);
+    runner.ok(author, &["publish", archive]);
+    let sent = author.json(&["publish", archive]);
+    let session = sent["session"].as_str().unwrap();
+    runner.ok(author, &["publish", "status", session]);
+    runner.ok(author, &["yank", "valkey@1.0.0", "--reason", "a test"]);
+    runner.ok(author, &["unyank", "valkey@1.0.0"]);
+    let draft = "name = \"Small\"\nrelease-date = \"2025-10-15\"\ncore = \"3.2.1\"\n";
+    author.write("versions.toml", &format!("[bundles.small]\n{draft}"));
+    runner.ok(author, &["compat", "check", "--file", "versions.toml"]);
+    runner.ok(author, &["compat", "push", "versions.toml"]);
+    runner.ok(author, &["bundle", "check", "small"]);
+    runner.ok(author, &["bundle", "publish", "small"]);
+}
+
 /// `login` reads the token from stdin.
-fn login(client: &Client, token: &str, schemas: &Published) {
+fn login(client: &Client, token: &str, runner: &mut Runner) {
     use std::io::Write as _;
     let mut child = client
         .command(&["--json", "login"])
@@ -276,5 +284,6 @@ fn login(client: &Client, token: &str, schemas: &Published) {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success());
     let document: Value = serde_json::from_slice(&output.stdout).unwrap();
-    schemas.check("login", &document, "login");
+    runner.schemas.check("login", &document, "login");
+    runner.seen.insert("login".to_owned());
 }
