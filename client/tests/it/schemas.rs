@@ -171,6 +171,8 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
     &["why", "core"],
     &["tree"],
     &["verify"],
+    &["verify", "--repair"],
+    &["gc", "--keep", "2"],
     &["info", "core"],
     &["info", "stable-3.2"],
     &["search", "redis"],
