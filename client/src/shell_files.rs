@@ -29,10 +29,7 @@ const SCRIPTS: [(&str, Script); 5] = [
         Script::Of(Shell::Fish),
     ),
     ("nushell/vendor/autoload/provisioning.nu", Script::OfNushell),
-    (
-        "powershell/Completions/provisioning.ps1",
-        Script::Of(Shell::PowerShell),
-    ),
+    ("powershell/provisioning.ps1", Script::Of(Shell::PowerShell)),
 ];
 
 /// Where manual pages stand below `P/share`.

@@ -578,7 +578,7 @@ Options, each with its environment variable:
         for entry in "$prefix/bin"/* "$prefix/share/provisioning" "$prefix/share/man/man1"/provisioning* \
             "$prefix/share/bash-completion/completions/provisioning" "$prefix/share/zsh/site-functions/_provisioning" \
             "$prefix/share/fish/vendor_completions.d/provisioning.fish" \
-            "$prefix/share/nushell/vendor/autoload/provisioning.nu" "$prefix/share/powershell/Completions/provisioning.ps1"; do
+            "$prefix/share/nushell/vendor/autoload/provisioning.nu" "$prefix/share/powershell/provisioning.ps1"; do
             if is_ours "$entry"; then
                 rm -f "$entry"
             fi
@@ -595,7 +595,7 @@ Options, each with its environment variable:
             "$prefix/share/zsh/site-functions" "$prefix/share/zsh" \
             "$prefix/share/fish/vendor_completions.d" "$prefix/share/fish" \
             "$prefix/share/nushell/vendor/autoload" "$prefix/share/nushell/vendor" "$prefix/share/nushell" \
-            "$prefix/share/powershell/Completions" "$prefix/share/powershell" \
+            "$prefix/share/powershell" \
             "$prefix/share" "$prefix/lib" "$prefix"; do
             rmdir "$folder" 2>/dev/null || :
         done

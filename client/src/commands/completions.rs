@@ -15,7 +15,7 @@ use crate::transaction::{Mode, open_prefix};
 /// `--install` puts them below the prefix, where shells and `man` look: `share/man/man1`,
 /// `share/bash-completion/completions`, `share/zsh/site-functions`,
 /// `share/fish/vendor_completions.d`, `share/nushell/vendor/autoload` and
-/// `share/powershell/Completions`. The installer has done so already.
+/// `share/powershell`. The installer has done so already.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: provisioning completions bash > ~/.local/share/bash-completion/completions/provisioning"

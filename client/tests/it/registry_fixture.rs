@@ -223,6 +223,7 @@ impl Client {
         let text = self.ok(&all);
         let document: Value = serde_json::from_str(&text).expect(&text);
         assert_eq!(document["schema"], 1, "{text}");
+        crate::schemas::check_document(arguments, &document);
         document
     }
 
@@ -235,6 +236,7 @@ impl Client {
         let text = ran.stderr();
         let start = text.find('{').expect(&text);
         let document: Value = serde_json::from_str(&text[start..]).expect(&text);
+        crate::schemas::check_error(arguments, &document);
         document["error"].clone()
     }
 

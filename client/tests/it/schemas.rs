@@ -55,6 +55,27 @@ impl Published {
     }
 }
 
+/// Checks the document that a command line printed; every test that reads one does.
+pub(crate) fn check_document(arguments: &[&str], document: &Value) {
+    let schemas = Published::read();
+    // Global flags and their values may stand before the command.
+    let found = (0..arguments.len()).find_map(|place| {
+        let rest = &arguments[place..];
+        let words = [rest.len().min(2), 1].map(|count| rest[..count].join(" "));
+        let mut words = words.into_iter();
+        words.find(|it| schemas.commands.contains_key(it))
+    });
+    let command = found.unwrap_or_else(|| panic!("no schema for {arguments:?}"));
+    if let Some(schema) = &schemas.commands[&command] {
+        schemas.check(schema, document, &arguments.join(" "));
+    }
+}
+
+/// Checks a whole failure.
+pub(crate) fn check_error(arguments: &[&str], document: &Value) {
+    Published::read().check("error", document, &arguments.join(" "));
+}
+
 /// The error that a run printed on stderr, behind warnings.
 fn error(ran: &Ran, arguments: &[&str]) -> Value {
     let text = ran.stderr();
@@ -179,6 +200,7 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
     &["workspace", "create", "here", "--template", "minimal"],
     &["workspace", "init", "there"],
     &["workspace", "templates"],
+    &["extension", "new", "fresh", "--type", "taskserv"],
     &["compat", "show"],
     &["compat", "check", "core@3.2.1", "platform"],
     &["compat", "what-if", "core@3.2.0"],
@@ -194,6 +216,10 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
     &["completions", "--install"],
     &["man"],
 ];
+
+/// Commands that need a setting of their own; other files run them, and their documents are
+/// checked there as everywhere.
+const RUN_ELSEWHERE: &[&str] = &["self update", "self uninstall", "workspace update"];
 
 /// Runs commands, checks what they print, and remembers which were run.
 struct Runner {
@@ -245,7 +271,10 @@ fn every_document_is_what_its_schema_says() {
     login(&client, &registry.admin_token(), &mut runner);
     runner.ok(&client, &["logout"]);
     let named: BTreeSet<String> = runner.schemas.commands.keys().cloned().collect();
-    let unseen: Vec<_> = named.difference(&runner.seen).collect();
+    let unseen: Vec<_> = named
+        .difference(&runner.seen)
+        .filter(|it| !RUN_ELSEWHERE.contains(&it.as_str()))
+        .collect();
     assert!(unseen.is_empty(), "nobody ran {unseen:?}");
 }
 

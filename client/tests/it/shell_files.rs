@@ -31,7 +31,7 @@ fn completions_and_pages_are_links_into_our_own_folder() {
         "zsh/site-functions/_provisioning",
         "fish/vendor_completions.d/provisioning.fish",
         "nushell/vendor/autoload/provisioning.nu",
-        "powershell/Completions/provisioning.ps1",
+        "powershell/provisioning.ps1",
     ] {
         let text = fs::read_to_string(share.join(path)).unwrap();
         assert!(text.contains("uninstall"), "{path}");

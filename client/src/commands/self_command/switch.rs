@@ -9,7 +9,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use provisioning_installers::{Prefix, WriterLock};
@@ -139,6 +139,20 @@ pub(super) fn switch(installation: &Installation, from: &Version, to: &Version) 
         .and_then(|()| fs::rename(&unfinished, &link))
         .map_err(|it| cannot_write(&link, &it))?;
     sync_folder(&folder)
+}
+
+/// Lets the client that is current now write its completions and manual pages. One that
+/// cannot is none the worse for that, so nothing comes of a failure.
+pub(super) fn refresh_shell_files(installation: &Installation) {
+    let ran = Command::new(installation.link())
+        .args(["--quiet", "--prefix"])
+        .arg(&installation.prefix)
+        .args(["completions", "--install"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    tracing::debug!("completions and manual pages: {ran:?}");
 }
 
 /// Removes every version but these. What cannot be removed only takes room.

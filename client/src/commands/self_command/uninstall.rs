@@ -15,6 +15,7 @@ use super::installation::{Installation, Purpose};
 use super::switch;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::shell_files;
 
 /// What the bootstrap scripts end their line of a shell's profile with.
 const PROFILE_MARK: &str = "# provisioning's installer";
@@ -29,16 +30,6 @@ const PROFILES: [&str; 6] = [
     ".zshrc",
     ".config/fish/conf.d/provisioning.fish",
 ];
-/// Completions and manual pages that the bootstrap script installs, below the prefix.
-const BESIDE: [&str; 5] = [
-    "share/bash-completion/completions/provisioning",
-    "share/zsh/site-functions/_provisioning",
-    "share/fish/vendor_completions.d/provisioning.fish",
-    "share/nushell/vendor/autoload/provisioning.nu",
-    "share/powershell/provisioning.ps1",
-];
-/// The prefix's folders of manual pages.
-const MANUALS: &str = "share/man/man1";
 /// Folders of the prefix that go when nothing else is in them, the deepest first.
 const FOLDERS: [&str; 18] = [
     "share/bash-completion/completions",
@@ -68,10 +59,6 @@ const FOLDERS: [&str; 18] = [
 /// registries. While packages are installed it refuses, and `--all` removes them too.
 /// Configuration stays unless `--purge` says otherwise.
 #[derive(Debug, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag that is typed or not, and they are independent"
-)]
 pub(crate) struct Args {
     /// Remove everything that was installed too
     #[arg(long)]
@@ -82,9 +69,6 @@ pub(crate) struct Args {
     /// List what goes, and remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
 }
 
 /// One path that goes.
@@ -112,7 +96,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     }
     let doomed = list(&installation, args, context);
     let kept = kept(&prefix, args, context);
-    if !args.dry_run && !args.yes {
+    if !args.dry_run && !context.settings.yes {
         confirm(&doomed, args, context)?;
     }
     if !args.dry_run {
@@ -132,7 +116,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         kept,
         removed: !args.dry_run,
     };
-    let was_shown = !args.dry_run && !args.yes;
+    let was_shown = !args.dry_run && !context.settings.yes;
     context.output.result(&document, |out| {
         if !was_shown {
             write!(out, "{}", listing(&document.paths))?;
@@ -166,11 +150,8 @@ fn list(installation: &Installation, args: &Args, context: &Context) -> Vec<Doom
     for path in profiles(installation, context) {
         add(PROFILE_LINE, path);
     }
-    for path in BESIDE {
-        add("completions", installation.prefix.join(path));
-    }
-    for path in manuals(installation) {
-        add("manual page", path);
+    for path in shell_files::links(&prefix) {
+        add("completions and manual pages", path);
     }
     let settings = &context.settings;
     if let Ok(cache) = settings.cache() {
@@ -236,32 +217,6 @@ fn links(prefix: &Path) -> Vec<PathBuf> {
     }
     found.sort();
     found
-}
-
-/// Manual pages of ours: `provisioning.1`, `provisioning-install.1`.
-fn manuals(installation: &Installation) -> Vec<PathBuf> {
-    let folder = installation.prefix.join(MANUALS);
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries
-        .map(|it| it.path())
-        .filter(|it| is_manual(it))
-        .collect();
-    found.sort();
-    found
-}
-
-fn is_manual(path: &Path) -> bool {
-    let name = path
-        .file_name()
-        .and_then(|it| it.to_str())
-        .unwrap_or_default();
-    let rest = name
-        .strip_suffix(".1")
-        .and_then(|it| it.strip_prefix("provisioning"));
-    // A package's own `provisioning-orchestrator.1` is a link and goes with its package.
-    rest.is_some_and(|it| it.is_empty() || it.starts_with('-'))
-        && path.symlink_metadata().is_ok_and(|it| it.is_file())
-        && fs::read_to_string(path).is_ok_and(|it| it.contains(".TH provisioning"))
 }
 
 /// Profiles of the user's shells that have our line for this prefix.

@@ -69,6 +69,7 @@ pub(super) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     switch::place(&installation, archive, &chosen.version, context).await?;
     switch::switch(&installation, &current, &chosen.version)?;
     switch::prune(&installation, [&current, &chosen.version]);
+    switch::refresh_shell_files(&installation);
     drop(lock);
     let document = Document {
         from: current.clone(),
@@ -171,6 +172,7 @@ async fn roll_back(context: &Context) -> Outcome<Exit> {
     let program = installation.version_folder(&previous).join(PROGRAM);
     switch::try_out(&program, &previous, context).await?;
     switch::switch(&installation, &current, &previous)?;
+    switch::refresh_shell_files(&installation);
     drop(lock);
     let document = Document {
         from: current.clone(),

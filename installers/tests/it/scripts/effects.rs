@@ -225,7 +225,7 @@ fn shell_files(machine: &Machine) -> Vec<std::path::PathBuf> {
         "zsh/site-functions/_provisioning",
         "fish/vendor_completions.d/provisioning.fish",
         "nushell/vendor/autoload/provisioning.nu",
-        "powershell/Completions/provisioning.ps1",
+        "powershell/provisioning.ps1",
         "man/man1/provisioning.1",
         "man/man1/provisioning-install.1",
     ];
