@@ -201,6 +201,8 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
     &["workspace", "init", "there"],
     &["workspace", "templates"],
     &["extension", "new", "fresh", "--type", "taskserv"],
+    &["link", "fresh"],
+    &["unlink", "fresh"],
     &["compat", "show"],
     &["compat", "check", "core@3.2.1", "platform"],
     &["compat", "what-if", "core@3.2.0"],
