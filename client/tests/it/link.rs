@@ -98,6 +98,20 @@ fn a_package_that_was_never_published_is_tried_in_an_empty_prefix() {
 }
 
 #[test]
+fn a_workspace_is_made_from_linked_templates_and_records_no_archive() {
+    let client = Client::alone();
+    client.write(
+        "t/manifest.toml",
+        "[package]\nkind = \"workspace\"\nname = \"workspace\"\nversion = \"9.0.0\"\n",
+    );
+    client.write("t/templates/mine/README.md.j2", "# {{ name }}\n");
+    client.ok(&["link", "t"]);
+    let made = client.json(&["workspace", "create", "w", "--template", "mine"]);
+    assert_eq!(made["version"], "9.0.0");
+    assert!(made["digest"].is_null(), "{made}");
+}
+
+#[test]
 fn a_bundle_whose_members_are_linked_is_not_published() {
     let registry = Registry::start();
     let client = Client::of(&registry);

@@ -32,7 +32,8 @@ pub(super) struct Record {
     pub(super) template: String,
     /// The version of the package that it is in.
     pub(super) version: Version,
-    /// That package's archive; `None` for workspaces that older clients made.
+    /// That package's archive; `None` where it was a linked working copy, or an older
+    /// client made the workspace.
     pub(super) digest: Option<Digest>,
     /// What was answered, the workspace's name included.
     pub(super) answers: Answers,
@@ -40,12 +41,17 @@ pub(super) struct Record {
 
 impl Record {
     /// What is to be recorded of a workspace that is made now.
-    pub(super) fn new(template: &str, version: &Version, digest: Digest, answers: Answers) -> Self {
+    pub(super) fn new(
+        template: &str,
+        version: &Version,
+        digest: Option<Digest>,
+        answers: Answers,
+    ) -> Self {
         Self {
             schema: RECORD_SCHEMA,
             template: template.to_owned(),
             version: version.clone(),
-            digest: Some(digest),
+            digest,
             answers,
         }
     }
@@ -211,7 +217,7 @@ mod tests {
         ]
         .into();
         let version = "1.4.0".parse().unwrap();
-        let record = Record::new("minimal", &version, Digest::of(b"x"), answers);
+        let record = Record::new("minimal", &version, Some(Digest::of(b"x")), answers);
         let Node::File { bytes, .. } = record.to_node() else {
             panic!("a record is a file")
         };

@@ -25,8 +25,8 @@ const TEMPLATES: &str = "templates";
 pub(super) struct Templates {
     /// The version.
     pub(super) version: Version,
-    /// Its archive.
-    pub(super) digest: Digest,
+    /// Its archive; `None` for a linked working copy.
+    pub(super) digest: Option<Digest>,
     folder: PathBuf,
     /// Holds what was unpacked for this run alone.
     _scratch: Option<TempDir>,
@@ -35,7 +35,16 @@ pub(super) struct Templates {
 impl Templates {
     /// The installed ones; the package is installed where it is not.
     pub(super) async fn installed(context: &Context) -> Outcome<Self> {
-        let package = match installed_now(context)?.as_ref().and_then(workspace_package) {
+        let current = installed_now(context)?;
+        if let Some(linked) = current.as_ref().and_then(|it| it.linked(&package_name())) {
+            return Ok(Self {
+                version: linked.version.clone(),
+                digest: None,
+                folder: linked.path.join(TEMPLATES),
+                _scratch: None,
+            });
+        }
+        let package = match current.as_ref().and_then(workspace_package) {
             Some(package) => package,
             None => install(context).await?,
         };
@@ -43,7 +52,7 @@ impl Templates {
         let tree = prefix.package_tree(package.kind, &package.name);
         Ok(Self {
             version: package.version,
-            digest: package.digest,
+            digest: Some(package.digest),
             folder: tree.join(TEMPLATES),
             _scratch: None,
         })
@@ -180,7 +189,7 @@ impl Finder {
     pub(super) async fn fetch(&mut self, choice: &Choice) -> Outcome<Templates> {
         let found = |folder: &Path, scratch| Templates {
             version: choice.version.clone(),
-            digest: choice.digest,
+            digest: Some(choice.digest),
             folder: folder.join(TEMPLATES),
             _scratch: scratch,
         };
