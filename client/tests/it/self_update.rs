@@ -23,11 +23,22 @@ pub(crate) fn install(client: &mut Client) -> PathBuf {
     let home = prefix.join("lib/provisioning/client").join(OURS);
     fs::create_dir_all(&home).unwrap();
     fs::create_dir_all(prefix.join("bin")).unwrap();
-    fs::copy(client_program(), home.join("provisioning")).unwrap();
+    copy_program(&home.join("provisioning"));
     let target = format!("../lib/provisioning/client/{OURS}/provisioning");
     symlink(target, prefix.join("bin/provisioning")).unwrap();
     client.use_program(&prefix.join("bin/provisioning"));
     home.join("provisioning")
+}
+
+/// Copies the client under test by another process: a copy that we wrote ourselves is busy
+/// while any thread here starts a program.
+fn copy_program(to: &Path) {
+    let copied = Command::new("cp")
+        .arg(client_program())
+        .arg(to)
+        .status()
+        .unwrap();
+    assert!(copied.success());
 }
 
 /// What the client that is current says its version is.
@@ -149,7 +160,7 @@ fn a_client_that_others_installed_names_their_command_and_changes_nothing() {
     ] {
         let program = client.home().join(place);
         fs::create_dir_all(program.parent().unwrap()).unwrap();
-        fs::copy(client_program(), &program).unwrap();
+        copy_program(&program);
         client.use_program(&program);
         let error = client.error(1, &["self", "update"]);
         assert_eq!(error["code"], "managed-elsewhere", "{place}");
