@@ -45,6 +45,7 @@ mod resolve;
 mod rollback;
 mod search;
 mod self_command;
+mod source;
 mod sync;
 mod tree;
 mod trust;
@@ -123,6 +124,7 @@ enum Command {
     #[command(subcommand)]
     Package(package::Action),
     Publish(publish::Args),
+    Source(source::Args),
     Yank(yank::Args),
     Unyank(yank::UnyankArgs),
     /// Ask, check, push and show the compatibility matrix
@@ -250,6 +252,7 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Search(args) => search::run(args, context).await,
         Command::Package(action) => package::run(action, context),
         Command::Publish(args) => publish::run(args, context).await,
+        Command::Source(args) => source::run(args, context).await,
         Command::Yank(args) => yank::run(args, context).await,
         Command::Unyank(args) => yank::run_unyank(args, context).await,
         Command::Compat(action) => compat::run(action, context).await,

@@ -1,13 +1,29 @@
-//! Where packages come from: what a source tree says about itself outside `manifest.toml`.
+//! Where packages come from: one repository, many packages.
 //!
-//! Two files keep facts that a manifest then need not repeat: the core's `version.toml` and
-//! the platform's `Cargo.toml`. [`read_facts`] reads them; nothing here writes, and nothing
-//! here decides whether a manifest is valid.
+//! A source configuration says which paths of a repository make which packages and what is
+//! done with them; [`config`] reads it. [`paths`] says which file belongs to what. Git is run
+//! as a process, and only where a module says so; the rest takes values and returns values.
+//! Nothing here reads the environment or the clock, prints, or talks to a registry.
 //!
-//! | file | noun |
+//! | module | noun |
 //! | --- | --- |
+//! | [`yaml`] | YAML as Packit's loader reads it, with places |
+//! | [`config`] | `.provisioning.yaml`, `.packit.yaml`: packages, jobs, inheritance |
+//! | [`git`] | git, run as a process |
+//! | [`affected`] | what a change touches, and why |
+//! | [`dependencies`] | which packages of a repository need which |
+//! | [`paths`] | paths and globs of a repository |
+//! | [`tree`] | the files of a repository, as far as somebody asks |
 //! | `facts` | `version.toml` and the metadata of `Cargo.toml` |
 
+pub mod affected;
+pub mod config;
+pub mod dependencies;
 mod facts;
+pub mod git;
+pub mod paths;
+pub mod problem;
+pub mod tree;
+pub mod yaml;
 
 pub use facts::{FACTS_FILE_BYTES_MAX, SourceError, read_facts};

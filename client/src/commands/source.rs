@@ -1,0 +1,62 @@
+//! `provisioning source`: one repository, many packages.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::failure::{Exit, Outcome};
+
+mod affected;
+mod repository;
+mod show;
+mod validate;
+
+pub(crate) use repository::Repository;
+
+/// One repository, many packages: check, build and sync them
+///
+/// A source configuration (`.provisioning.yaml`, or Packit's `.packit.yaml` as it is) says
+/// which paths of a repository make which packages.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    repository: RepositoryArgs,
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// Which repository, and which configuration.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RepositoryArgs {
+    /// The repository: a folder, or a URL that git can clone
+    #[arg(
+        short = 'C',
+        long = "repository",
+        global = true,
+        default_value = ".",
+        value_name = "PATH_OR_URL"
+    )]
+    repository: String,
+    /// The source configuration, if not the one in the repository's root
+    #[arg(long, global = true, value_name = "FILE")]
+    source_config: Option<PathBuf>,
+}
+
+/// What to do with the packages of a repository.
+#[derive(Debug, Subcommand)]
+enum Action {
+    Validate(validate::Args),
+    Show(show::Args),
+    Affected(affected::Args),
+}
+
+/// Runs it.
+pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    let repository = &args.repository;
+    match &args.action {
+        Action::Validate(args) => validate::run(args, repository, context).await,
+        Action::Show(args) => show::run(args, repository, context),
+        Action::Affected(args) => affected::run(args, repository, context),
+    }
+}
