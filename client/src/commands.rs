@@ -252,7 +252,7 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Search(args) => search::run(args, context).await,
         Command::Package(action) => package::run(action, context),
         Command::Publish(args) => publish::run(args, context).await,
-        Command::Source(args) => source::run(args, context).await,
+        Command::Source(args) => source::run(args, context),
         Command::Yank(args) => yank::run(args, context).await,
         Command::Unyank(args) => yank::run_unyank(args, context).await,
         Command::Compat(action) => compat::run(action, context).await,

@@ -52,10 +52,10 @@ enum Action {
 }
 
 /// Runs it.
-pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let repository = &args.repository;
     match &args.action {
-        Action::Validate(args) => validate::run(args, repository, context).await,
+        Action::Validate(args) => validate::run(args, repository, context),
         Action::Show(args) => show::run(args, repository, context),
         Action::Affected(args) => affected::run(args, repository, context),
     }

@@ -41,6 +41,7 @@ fn the_short_help_names_every_command_with_its_purpose() {
     search       Find packages by name, description or keyword
     package      Make and read archives
     publish      Publish archives, all or none
+    source       One repository, many packages: check, build and sync them
     yank         Hide a version from new solutions
     unyank       Let a yanked version be chosen again
     compat       Ask, check, push and show the compatibility matrix

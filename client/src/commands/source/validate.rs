@@ -35,11 +35,7 @@ struct Validated {
 }
 
 /// Runs it.
-pub(crate) async fn run(
-    args: &Args,
-    repository: &RepositoryArgs,
-    context: &Context,
-) -> Outcome<Exit> {
+pub(crate) fn run(args: &Args, repository: &RepositoryArgs, context: &Context) -> Outcome<Exit> {
     let repository = Repository::open(repository, Purpose::Source, context)?;
     let (config, mut problems) = repository.read();
     let Some(config) = config else {
