@@ -311,13 +311,14 @@ fn try_out(
             Ok(solution) => {
                 let mut found: Vec<String> =
                     solution.warnings.iter().map(ToString::to_string).collect();
+                let brought_by = solution.brought_by();
                 let members = &sequence.members;
                 let others = solution
                     .packages
                     .iter()
                     .filter(|(it, _)| !members.iter().any(|member| member.name == **it));
-                found.extend(others.map(|(other, chosen)| {
-                    let by = chosen.brought_by.join(" and ");
+                found.extend(others.map(|(other, _)| {
+                    let by = brought_by[other].join(" and ");
                     format!("{other} is no member but {by} brings it: its version is not pinned")
                 }));
                 found.retain(|it| !warnings.contains(it));

@@ -1,13 +1,15 @@
 //! What the registry says about packages, as far as it was fetched.
 
+mod names;
 mod survey;
 
 use std::collections::BTreeSet;
 
 use provisioning_package::PackageName;
 use provisioning_registry_api::index::IndexEntry;
-use pubgrub::Map;
 
+pub use names::Names;
+pub(crate) use survey::Need;
 pub use survey::{Survey, Surveyed};
 
 /// How unlike a name may be to be offered as the one that was meant.
@@ -21,6 +23,16 @@ pub trait Index {
     /// when it has no such package.
     fn surveyed(&self, name: &PackageName) -> Option<Surveyed<'_>>;
 
+    /// The number that surveys of this index refer to `name` by ([`Names`]); `None` where
+    /// none does. As long as a search lasts, it stays the same.
+    fn number(&self, name: &PackageName) -> Option<u32>;
+
+    /// [`Index::surveyed`] for a name whose number is known already.
+    fn surveyed_by_number(&self, number: u32, name: &PackageName) -> Option<Surveyed<'_>> {
+        let _ = number;
+        self.surveyed(name)
+    }
+
     /// What the registry says about `name`; `None` when it has no such package.
     fn entry(&self, name: &PackageName) -> Option<&IndexEntry> {
         self.surveyed(name).map(|it| it.entry)
@@ -33,7 +45,9 @@ pub trait Index {
 /// An index in memory.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryIndex {
-    places: Map<PackageName, usize>,
+    names: Names,
+    /// Where in `entries` the package of each number is, for those that have an entry.
+    places: Vec<Option<u32>>,
     entries: Vec<(IndexEntry, Survey)>,
 }
 
@@ -45,11 +59,15 @@ impl MemoryIndex {
 
     /// Adds a package, in place of what was known about it.
     pub fn insert(&mut self, entry: IndexEntry) {
-        let survey = Survey::of(&entry);
-        if let Some(place) = self.places.get(&entry.name) {
-            self.entries[*place] = (entry, survey);
+        let survey = Survey::of(&entry, &mut self.names);
+        let number = survey.number as usize;
+        if number >= self.places.len() {
+            self.places.resize(number + 1, None);
+        }
+        if let Some(place) = self.places[number] {
+            self.entries[place as usize] = (entry, survey);
         } else {
-            self.places.insert(entry.name.clone(), self.entries.len());
+            self.places[number] = u32::try_from(self.entries.len()).ok();
             self.entries.push((entry, survey));
         }
     }
@@ -74,7 +92,16 @@ impl FromIterator<IndexEntry> for MemoryIndex {
 
 impl Index for MemoryIndex {
     fn surveyed(&self, name: &PackageName) -> Option<Surveyed<'_>> {
-        let (entry, survey) = &self.entries[*self.places.get(name)?];
+        self.surveyed_by_number(self.names.known(name)?, name)
+    }
+
+    fn number(&self, name: &PackageName) -> Option<u32> {
+        self.names.known(name)
+    }
+
+    fn surveyed_by_number(&self, number: u32, _: &PackageName) -> Option<Surveyed<'_>> {
+        let place = *self.places.get(number as usize)?;
+        let (entry, survey) = &self.entries[place? as usize];
         Some(Surveyed { entry, survey })
     }
 

@@ -29,7 +29,7 @@ mod solver;
 mod versions_toml;
 
 pub use fit::{Lint, Misfit, lint, misfits};
-pub use index::{Index, MemoryIndex, Survey, Surveyed, nearest_names, needed};
+pub use index::{Index, MemoryIndex, Names, Survey, Surveyed, nearest_names, needed};
 pub use lockfile::{
     Disagreement, InvalidLockfile, LOCK_SCHEMA, LockedPackage, LockedRegistry, Lockfile,
 };

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 
 use provisioning_package::{Kind, PackageName, Version};
 use provisioning_registry_api::index::IndexArchive;
+
+use crate::no_solution::owner_phrase;
+use crate::request::Owner;
 
 /// One version for each package, and what to tell the user about them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +18,17 @@ pub struct Solution {
     pub warnings: Vec<Warning>,
     /// Installed packages that could not stay where they were.
     pub moved: Vec<Move>,
+    pub(crate) bringers: Bringers,
+}
+
+/// Who brought each package, by places in [`Solution::packages`]. Few answers are asked for
+/// it, so it is put into words when one is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Bringers {
+    /// Packages that were asked for, with who asked.
+    pub(crate) request: Vec<(u32, Owner)>,
+    /// Packages that another one needs, with that one.
+    pub(crate) packages: Vec<(u32, u32)>,
 }
 
 /// One chosen version.
@@ -27,9 +40,6 @@ pub struct Chosen {
     pub version: Version,
     /// The archive to install.
     pub archive: IndexArchive,
-    /// Who brought it, as sentences would name them: `you`, `bundle stable-3.2`,
-    /// `platform 2.5.3`.
-    pub brought_by: Vec<Arc<str>>,
 }
 
 /// An installed package that moved although nothing was asked of it directly.
@@ -84,6 +94,33 @@ pub enum Warning {
         /// The version that was.
         chosen: Version,
     },
+}
+
+impl Solution {
+    /// Who brought each package, as sentences would name them: `you`, `bundle stable-3.2`,
+    /// `platform 2.5.3`; the request first, then other packages by name.
+    pub fn brought_by(&self) -> BTreeMap<&PackageName, Vec<String>> {
+        let chosen: Vec<(&PackageName, &Chosen)> = self.packages.iter().collect();
+        let mut all: BTreeMap<&PackageName, Vec<String>> =
+            chosen.iter().map(|it| (it.0, Vec::new())).collect();
+        let mut add = |place: u32, owner: String| {
+            let of_package = all.entry(chosen[place as usize].0).or_default();
+            if !of_package.contains(&owner) {
+                of_package.push(owner);
+            }
+        };
+        let asked = self.bringers.request.iter();
+        let mut asked: Vec<(u32, String)> = asked.map(|(it, by)| (*it, owner_phrase(by))).collect();
+        asked.sort_unstable();
+        for (place, owner) in asked {
+            add(place, owner);
+        }
+        for (place, owner) in &self.bringers.packages {
+            let (name, owner) = chosen[*owner as usize];
+            add(*place, format!("{name} {}", owner.version));
+        }
+        all
+    }
 }
 
 impl fmt::Display for Warning {

@@ -13,7 +13,7 @@ mod guess;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
-use provisioning_compat::{Index, Matrix, Request, Survey, Surveyed};
+use provisioning_compat::{Index, Matrix, Names, Request, Survey, Surveyed};
 use provisioning_package::PackageName;
 use provisioning_registry_api::index::IndexEntry;
 use tokio::runtime::Handle;
@@ -31,6 +31,7 @@ const AHEAD_MAX: usize = 32_768;
 /// The registry's index, fetched as it is read.
 pub(crate) struct LazyIndex<'r> {
     reader: RefCell<&'r mut RegistryReader>,
+    names: RefCell<Names>,
     /// Where each entry is in `entries`; `None` for what the registry does not have.
     places: RefCell<HashMap<PackageName, Option<usize>>>,
     /// Entries in the order in which they came. What is handed out stays where it is.
@@ -54,6 +55,7 @@ impl<'r> LazyIndex<'r> {
     pub(super) fn new(reader: &'r mut RegistryReader) -> Self {
         Self {
             reader: RefCell::new(reader),
+            names: RefCell::default(),
             places: RefCell::default(),
             entries: std::iter::repeat_with(OnceCell::new)
                 .take(PACKAGES_MAX)
@@ -131,7 +133,7 @@ impl<'r> LazyIndex<'r> {
             let Some(cell) = self.entries.get(place) else {
                 return Err(too_many());
             };
-            let survey = Survey::of(&entry);
+            let survey = Survey::of(&entry, &mut self.names.borrow_mut());
             let _ = cell.set(Box::new((entry, survey)));
             self.count.set(place + 1);
             places.insert(name, Some(place));
@@ -159,6 +161,10 @@ impl Index for LazyIndex<'_> {
             Known::Entry(known) => Some(known),
             Known::Nothing | Known::NotAsked => None,
         }
+    }
+
+    fn number(&self, name: &PackageName) -> Option<u32> {
+        Some(self.names.borrow_mut().number(name))
     }
 
     fn names(&self) -> Vec<PackageName> {

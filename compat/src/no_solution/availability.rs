@@ -95,7 +95,7 @@ fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact<'_>) -> Caus
     let text = if view.usable.is_empty() && view.unusable.is_empty() {
         format!("this registry has no version of {name}")
     } else {
-        let mut all: Vec<&IndexVersion> = view.usable.clone();
+        let mut all: Vec<&IndexVersion> = view.usable.iter().collect();
         all.extend(view.unusable.iter().map(|(it, _)| *it));
         all.sort_by(|left, right| left.version.cmp(&right.version));
         let has = listed(&all);
@@ -133,7 +133,6 @@ fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Ve
     let pre_releases: Vec<&IndexVersion> = view
         .usable
         .iter()
-        .copied()
         .filter(|it| !it.version.pre.is_empty())
         .filter(|version| {
             let everywhere = PreReleases::Everywhere;

@@ -64,6 +64,7 @@ pub fn what_if(
 
 /// What is different in `solution` from `before`, by name.
 pub fn changes(before: &Versions, solution: &Solution) -> Vec<Change> {
+    let brought_by = solution.brought_by();
     let mut changes: Vec<Change> = solution
         .packages
         .iter()
@@ -72,7 +73,7 @@ pub fn changes(before: &Versions, solution: &Solution) -> Vec<Change> {
             let moved = solution.moved.iter().find(|it| it.name == *name);
             let why = match moved {
                 Some(moved) => moved.why.clone(),
-                None => format!("brought by {}", it.brought_by.join(", ")),
+                None => format!("brought by {}", brought_by[name].join(", ")),
             };
             Change {
                 name: name.clone(),

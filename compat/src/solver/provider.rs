@@ -23,6 +23,8 @@ use crate::request::Request;
 
 /// How many conflicts over one package make a search hard: its versions fail one by one.
 const EASY_CONFLICTS_MAX: u32 = 12;
+/// How many requirements a version has at most as a rule.
+const NEEDS_USUAL: usize = 8;
 /// How many decisions pass between two looks at the deadline.
 const DECISIONS_PER_LOOK: u32 = 32;
 
@@ -102,62 +104,63 @@ impl<'u, 'a> Provider<'u, 'a> {
             Node::Guard(_) => Vec::new(),
             Node::Root => {
                 let mut needs = Vec::new();
-                self.add_demands(&self.universe.demands_of_request(), None, &mut needs);
+                for demand in self.universe.demands_of_request() {
+                    self.add_demand(demand, None, &mut needs);
+                }
                 needs
             }
             Node::Package(id) if self.universe.run_starts(id).is_some() => {
                 self.own_guard(id, number).into_iter().collect()
             }
             Node::Package(id) => {
-                let demands = self.universe.demands(id, index);
-                let mut needs = Vec::with_capacity(demands.len() + 1);
+                let mut needs = Vec::with_capacity(NEEDS_USUAL);
                 needs.extend(self.own_guard(id, number));
-                self.add_demands(&demands, Some((node, number)), &mut needs);
+                self.universe.each_demand(id, index, |it| {
+                    self.add_demand(it, Some((node, number)), &mut needs);
+                });
                 needs
             }
             Node::Run(id) => {
                 let starts = self.universe.run_starts(id).unwrap_or_default();
-                let demands = self.universe.demands(id, starts[index] as usize);
-                let mut needs = Vec::with_capacity(demands.len() + 1);
                 let versions = Numbers::singleton(number).spread(&starts, self.universe.count(id));
-                needs.push((Node::Package(id), versions));
-                self.add_demands(&demands, Some((node, number)), &mut needs);
+                let mut needs = vec![(Node::Package(id), versions)];
+                self.universe.each_demand(id, starts[index] as usize, |it| {
+                    self.add_demand(it, Some((node, number)), &mut needs);
+                });
                 needs
             }
         }
     }
 
-    fn add_demands(
+    fn add_demand(
         &self,
-        demands: &[Demand<'_>],
+        demand: Demand<'_>,
         owner: Option<(Node, Number)>,
         needs: &mut Vec<(Node, Numbers)>,
     ) {
-        for demand in demands {
-            let target = demand.target;
-            match owner {
-                // A version that demands another version of its own package can never be
-                // chosen; one that demands itself demands nothing.
-                Some((Node::Package(id), number)) if target == id => {
-                    if !demand.set.contains(&number) {
-                        needs.push((Node::Package(id), Numbers::empty()));
+        let target = demand.target;
+        match owner {
+            // A version that demands another version of its own package can never be
+            // chosen; one that demands itself demands nothing.
+            Some((Node::Package(id), number)) if target == id => {
+                if !demand.set.contains(&number) {
+                    needs.push((Node::Package(id), Numbers::empty()));
+                }
+            }
+            _ if demand.brings => {
+                if let Some(starts) = self.universe.run_starts(target) {
+                    let runs = demand.set.touched(&starts, self.universe.count(target));
+                    let is_own = matches!(owner, Some((Node::Run(id), _)) if id == target);
+                    if !is_own {
+                        needs.push((Node::Run(target), runs));
                     }
                 }
-                _ if demand.brings => {
-                    if let Some(starts) = self.universe.run_starts(target) {
-                        let runs = demand.set.touched(&starts, self.universe.count(target));
-                        let is_own = matches!(owner, Some((Node::Run(id), _)) if id == target);
-                        if !is_own {
-                            needs.push((Node::Run(target), runs));
-                        }
-                    }
-                    needs.push((Node::Package(target), demand.set.clone()));
-                }
-                _ => {
-                    let set = demand.set.or_absent(self.universe.count(target));
-                    if !set.is_full() {
-                        needs.push((Node::Guard(target), set));
-                    }
+                needs.push((Node::Package(target), demand.set));
+            }
+            _ => {
+                let set = demand.set.or_absent(self.universe.count(target));
+                if !set.is_full() {
+                    needs.push((Node::Guard(target), set));
                 }
             }
         }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use provisioning_package::{PackageName, Version, VersionReq};
 use provisioning_registry_api::index::{IndexVersion, PackageState};
@@ -11,9 +10,8 @@ use provisioning_registry_api::index::{IndexVersion, PackageState};
 use super::Picks;
 use super::universe::{PackageId, Universe, Unusable, View};
 use crate::fit::misfits_with;
-use crate::no_solution::owner_phrase;
 use crate::request::{Hold, Owner, Wanted};
-use crate::solution::{Chosen, Move, Solution, Warning};
+use crate::solution::{Bringers, Chosen, Move, Solution, Warning};
 
 /// What was picked, by name.
 type Picked<'a> = Vec<(PackageId, Rc<View<'a>>, &'a IndexVersion)>;
@@ -23,23 +21,21 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
     let mut picked: Picked<'_> = Vec::with_capacity(picks.len());
     for (id, index) in picks {
         let view = universe.view(*id);
-        let version = view.usable[*index];
+        let version = view.usable.at(*index);
         picked.push((*id, view, version));
     }
     picked.sort_unstable_by(|left, right| left.1.name.cmp(&right.1.name));
-    let mut owners = owners(universe, &picked, picks);
+    let bringers = bringers(universe, &picked, picks);
     let packages = picked
         .iter()
-        .map(|(id, view, version)| {
+        .map(|(_, view, version)| {
             let archive = version
                 .archive_for(universe.request.target)
                 .expect("a version without an archive for the target is not usable");
-            let brought_by = owners.get_mut(id.place()).map(std::mem::take);
             let chosen = Chosen {
                 kind: view.name.kind(),
                 version: version.version.clone(),
                 archive: archive.clone(),
-                brought_by: brought_by.unwrap_or_default(),
             };
             (view.name.clone(), chosen)
         })
@@ -48,37 +44,32 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
         packages,
         warnings: warnings(universe, &picked),
         moved: moved(universe, &picked),
+        bringers,
     }
 }
 
-/// Who brought each package, by its place: the request first, then other packages.
-fn owners(universe: &Universe<'_>, picked: &Picked<'_>, picks: &Picks) -> Vec<Vec<Arc<str>>> {
-    let places = picks.keys().next_back().map_or(0, |it| it.place() + 1);
-    let mut owners: Vec<Vec<Arc<str>>> = vec![Vec::new(); places];
-    let mut add = |id: PackageId, owner: Arc<str>| {
-        if let Some(of_package) = owners.get_mut(id.place()) {
-            of_package.push(owner);
-        }
-    };
+/// Who brought each package, by its place in the answer.
+fn bringers(universe: &Universe<'_>, picked: &Picked<'_>, picks: &Picks) -> Bringers {
+    const ABSENT: u32 = u32::MAX;
+    let met = picks.keys().next_back().map_or(0, |it| it.place() + 1);
+    let mut places = vec![ABSENT; met];
+    for (place, (id, ..)) in (0..).zip(picked) {
+        places[id.place()] = place;
+    }
+    let place_of = |id: PackageId| places.get(id.place()).copied().filter(|it| *it != ABSENT);
+    let mut bringers = Bringers::default();
     let wanted = universe.request.wanted.iter().filter(|it| !it.optional);
-    let mut asked: Vec<(PackageId, Arc<str>)> = wanted
-        .map(|it| (universe.id(&it.name), owner_phrase(&it.owner).into()))
-        .collect();
-    asked.sort_unstable();
-    asked.dedup();
-    for (id, owner) in asked {
-        add(id, owner);
-    }
-    for (id, owner, version) in picked {
-        let brought = universe.brought(*id, picks[id]);
-        if !brought.is_empty() {
-            let text: Arc<str> = format!("{} {}", owner.name, version.version).into();
-            for id in brought {
-                add(id, Arc::clone(&text));
-            }
+    for wanted in wanted {
+        if let Some(place) = place_of(universe.id(&wanted.name)) {
+            bringers.request.push((place, wanted.owner.clone()));
         }
     }
-    owners
+    for (place, (id, ..)) in (0..).zip(picked) {
+        universe.each_brought(*id, picks[id], |it| {
+            bringers.packages.extend(place_of(it).map(|it| (it, place)));
+        });
+    }
+    bringers
 }
 
 fn warnings(universe: &Universe<'_>, picked: &Picked<'_>) -> Vec<Warning> {

@@ -281,10 +281,7 @@ fn a_solution_is_found_exactly_when_brute_force_finds_one() {
                     "seed {seed}: {choice:?}"
                 );
                 assert!(
-                    solution
-                        .packages
-                        .values()
-                        .all(|it| !it.brought_by.is_empty()),
+                    solution.brought_by().values().all(|it| !it.is_empty()),
                     "seed {seed}: nobody asked for a part of {choice:?}"
                 );
                 solved += 1;
@@ -323,7 +320,7 @@ fn deciding_on_runs_of_versions_changes_no_verdict() {
                     .iter()
                     .map(|(id, place)| {
                         let view = runs.view(*id);
-                        (view.name.clone(), view.usable[*place])
+                        (view.name.clone(), view.usable.at(*place))
                     })
                     .collect();
                 assert!(
@@ -403,9 +400,8 @@ fn holds(
     let place_of = |id| {
         let view = universe.view(id);
         let chosen = choice.get(&view.name)?;
-        view.usable
-            .iter()
-            .position(|it| it.version == chosen.version)
+        let mut usable = view.usable.iter();
+        usable.position(|it| it.version == chosen.version)
     };
     let meets = |demand: &Demand<'_>| match place_of(demand.target) {
         None => !demand.brings,

@@ -16,10 +16,9 @@ use provisioning_package::{PackageName, Version, VersionReq};
 use provisioning_registry_api::index::IndexVersion;
 
 use pubgrub::Map;
-use smallvec::SmallVec;
 
 use super::numbers::Numbers;
-use crate::index::Index;
+use crate::index::{Index, Need};
 use crate::matrix::{BoundOn, Matrix};
 use crate::request::{Request, Wanted};
 pub(crate) use demand::{Demand, Reason};
@@ -68,7 +67,9 @@ pub(crate) struct Universe<'a> {
 
 #[derive(Default)]
 struct Met<'a> {
-    ids: Map<PackageName, PackageId>,
+    /// By the index's numbers; what has none is in `unnumbered`.
+    by_number: Vec<Option<PackageId>>,
+    unnumbered: Map<PackageName, PackageId>,
     views: Vec<Rc<View<'a>>>,
     /// How many usable versions each has: the search asks for that all the time.
     counts: Vec<usize>,
@@ -81,12 +82,7 @@ struct Met<'a> {
     /// Packages that were bounded in this run while nothing brought them.
     waiting: HashSet<PackageName>,
     sets: Map<(PackageId, &'a VersionReq), Numbers>,
-    /// What each version that was expanded brings.
-    brought: Map<(PackageId, usize), Brought>,
 }
-
-/// Packages that a version brings.
-pub(crate) type Brought = SmallVec<[PackageId; 6]>;
 
 /// Requirements: the owner with its version, and the demand's key.
 pub(crate) type Only = HashSet<(Option<(PackageId, usize)>, PackageId, (u8, usize, String))>;
@@ -150,10 +146,21 @@ impl<'a> Universe<'a> {
 
     /// The number of a package, which is looked up if this is the first time.
     pub(crate) fn id(&self, name: &PackageName) -> PackageId {
-        if let Some(id) = self.met.borrow().ids.get(name) {
-            return *id;
-        }
-        let view = Rc::new(self.look_up(name));
+        let number = self.index.number(name);
+        let known = self.met.borrow().id(name, number);
+        known.unwrap_or_else(|| self.meet(name, number))
+    }
+
+    /// The same for a package that a version needs.
+    fn id_needed(&self, need: &Need) -> PackageId {
+        let number = Some(need.number);
+        let known = self.met.borrow().id(&need.name, number);
+        known.unwrap_or_else(|| self.meet(&need.name, number))
+    }
+
+    /// Looks a package up.
+    fn meet(&self, name: &PackageName, number: Option<u32>) -> PackageId {
+        let view = Rc::new(self.look_up(name, number));
         let mut met = self.met.borrow_mut();
         let count = u32::try_from(met.views.len()).expect("fewer than 2^32 packages exist");
         let id = PackageId(count);
@@ -162,7 +169,7 @@ impl<'a> Universe<'a> {
         } else {
             Guarding::Unguarded
         };
-        met.ids.insert(name.clone(), id);
+        met.remember(name, number, id);
         met.counts.push(view.usable.len());
         met.views.push(view);
         met.guards.push(guarding);
@@ -177,8 +184,8 @@ impl<'a> Universe<'a> {
         if !self.waits.get() {
             return Some(self.id(name));
         }
+        let id = self.known_id(name);
         let mut met = self.met.borrow_mut();
-        let id = met.ids.get(name).copied();
         if id.is_none() && !met.waiting.contains(name) {
             met.waiting.insert(name.clone());
         }
@@ -187,7 +194,8 @@ impl<'a> Universe<'a> {
 
     /// The number of a package that was met.
     pub(crate) fn known_id(&self, name: &PackageName) -> Option<PackageId> {
-        self.met.borrow().ids.get(name).copied()
+        let number = self.index.number(name);
+        self.met.borrow().id(name, number)
     }
 
     /// Whether something may bound the package without bringing it. A no is remembered:
@@ -265,14 +273,14 @@ impl<'a> Universe<'a> {
 
     fn find_runs(&self, view: &View<'a>) -> Rc<[u32]> {
         let mut starts = Vec::new();
-        for (place, version) in view.usable.iter().enumerate() {
-            let before = place.checked_sub(1).map(|it| view.usable[it]);
-            let is_same = before.is_some_and(|before| {
+        for place in 0..view.usable.len() {
+            let is_same = place.checked_sub(1).is_some_and(|before| {
+                let (left, right) = (&view.usable[before], &view.usable[place]);
                 let row = |it: &IndexVersion| self.matrix.row(&view.name, &it.version);
-                before.dependencies == version.dependencies
-                    && before.api == version.api
-                    && row(before).is_none()
-                    && row(version).is_none()
+                view.usable.need_the_same(before, place)
+                    && left.api == right.api
+                    && row(left).is_none()
+                    && row(right).is_none()
             });
             if !is_same {
                 starts.push(u32::try_from(place).expect("versions are far fewer than 2^32"));
@@ -298,14 +306,36 @@ impl<'a> Universe<'a> {
     }
 
     fn guard(&self, name: &PackageName) {
+        let known = self.known_id(name);
         let mut met = self.met.borrow_mut();
         let is_new = met.guarded.insert(name.clone());
-        if let Some(id) = met.ids.get(name).copied().filter(|_| is_new) {
+        if let Some(id) = known.filter(|_| is_new) {
             let before = &mut met.guards[id.0 as usize];
             let is_late = *before == Guarding::ExpandedUnguarded;
             *before = Guarding::Guarded;
             met.expanded_early |= is_late;
         }
+    }
+}
+
+impl Met<'_> {
+    fn id(&self, name: &PackageName, number: Option<u32>) -> Option<PackageId> {
+        match number {
+            Some(number) => self.by_number.get(number as usize).copied().flatten(),
+            None => self.unnumbered.get(name).copied(),
+        }
+    }
+
+    fn remember(&mut self, name: &PackageName, number: Option<u32>, id: PackageId) {
+        let Some(number) = number else {
+            self.unnumbered.insert(name.clone(), id);
+            return;
+        };
+        let number = number as usize;
+        if number >= self.by_number.len() {
+            self.by_number.resize(number + 1, None);
+        }
+        self.by_number[number] = Some(id);
     }
 }
 

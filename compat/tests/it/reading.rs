@@ -25,6 +25,10 @@ impl Index for Noting {
         self.inner.surveyed(name)
     }
 
+    fn number(&self, name: &PackageName) -> Option<u32> {
+        self.inner.number(name)
+    }
+
     fn names(&self) -> Vec<PackageName> {
         self.inner.names()
     }

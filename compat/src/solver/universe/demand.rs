@@ -4,11 +4,11 @@
 //! own, the matrix rows that apply, and the API bounds of extensions.
 
 use provisioning_package::{Kind, PackageName, Selector, Version, VersionReq};
-use provisioning_registry_api::index::IndexVersion;
 
-use super::{Brought, PackageId, Universe, View, is_exactly};
+use super::{Only, PackageId, Universe, View, is_exactly};
+use crate::index::Need;
 use crate::matrix::BoundOn;
-use crate::requirement::{Interval, PreReleases, interval, meets, release};
+use crate::requirement::{Interval, PreReleases, interval, meets};
 use crate::solver::numbers::Numbers;
 
 /// Something that a choice demands of a package.
@@ -72,59 +72,67 @@ impl<'a> Universe<'a> {
 
     /// What number `index` of a package demands.
     pub(crate) fn demands(&self, id: PackageId, index: usize) -> Vec<Demand<'a>> {
-        let view = self.view(id);
-        let version = view.usable[index];
-        let mut demands = Vec::with_capacity(version.dependencies.len() + 2);
-        for (name, dependency) in &version.dependencies {
-            let target = if dependency.optional {
-                self.id_if_brought(name)
-            } else {
-                Some(self.id(name))
-            };
-            let Some(target) = target else { continue };
-            let set = self.set(target, &dependency.req);
-            if dependency.optional && set.len(self.count(target)) < self.count(target) {
-                self.guard(name);
+        let mut demands = Vec::new();
+        self.each_demand(id, index, |it| demands.push(it));
+        demands
+    }
+
+    /// [`Self::demands`], one by one.
+    pub(crate) fn each_demand(
+        &self,
+        id: PackageId,
+        index: usize,
+        mut take: impl FnMut(Demand<'a>),
+    ) {
+        let only = self.only.borrow();
+        let owner = Some((id, index));
+        let mut take = |demand: Demand<'a>| {
+            let counts = |only: &Only| only.contains(&(owner, demand.target, demand.reason.key()));
+            if only.as_ref().is_none_or(counts) {
+                take(demand);
             }
-            demands.push(Demand {
-                target,
-                brings: !dependency.optional,
-                set,
-                reason: Reason::Dependency(&dependency.req),
-            });
+        };
+        let view = self.view(id);
+        for need in view.usable.needs(index) {
+            self.demand_of_need(need).map(&mut take);
         }
+        if self.matrix.is_empty() {
+            return;
+        }
+        let version = view.usable.at(index);
         let row = self.matrix.row(&view.name, &version.version);
         for bound in row.map_or(&[][..], |it| &it.bounds) {
             let BoundOn::Package(name) = &bound.on else {
                 continue;
             };
-            demands.extend(self.id_if_brought(name).map(|target| Demand {
-                target,
-                brings: false,
-                set: self.set(target, &bound.req),
-                reason: Reason::Row(&bound.req),
-            }));
+            if let Some(target) = self.id_if_brought(name) {
+                take(Demand {
+                    target,
+                    brings: false,
+                    set: self.set(target, &bound.req, interval(&bound.req)),
+                    reason: Reason::Row(&bound.req),
+                });
+            }
         }
         if let (Some(api), Kind::Extension) = (&version.api, view.name.kind()) {
             let owners = self.api_owners.iter();
-            demands.extend(owners.filter_map(|it| self.api_demand(it, api)));
+            let demands = owners.filter_map(|it| self.api_demand(it, api));
+            demands.for_each(take);
         }
-        self.keep_what_counts(Some((id, index)), &mut demands);
-        let brought = demands.iter().filter(|it| it.brings).map(|it| it.target);
-        self.met
-            .borrow_mut()
-            .brought
-            .insert((id, index), brought.collect());
-        demands
     }
 
     /// What number `index` of a package brings.
-    pub(crate) fn brought(&self, id: PackageId, index: usize) -> Brought {
-        if let Some(known) = self.met.borrow().brought.get(&(id, index)) {
-            return known.clone();
+    pub(crate) fn each_brought(
+        &self,
+        id: PackageId,
+        index: usize,
+        mut take: impl FnMut(PackageId),
+    ) {
+        let view = self.view(id);
+        let needs = view.usable.needs(index).iter();
+        for need in needs.filter(|it| !it.optional) {
+            take(self.id_needed(need));
         }
-        let demands = self.demands(id, index).into_iter();
-        demands.filter(|it| it.brings).map(|it| it.target).collect()
     }
 
     /// Whether the row of `version` lets extensions of API `api` in.
@@ -163,6 +171,24 @@ impl<'a> Universe<'a> {
         if let Some(only) = &*self.only.borrow() {
             demands.retain(|it| only.contains(&(owner, it.target, it.reason.key())));
         }
+    }
+
+    fn demand_of_need(&self, need: &'a Need) -> Option<Demand<'a>> {
+        let target = if need.optional {
+            self.id_if_brought(&need.name)?
+        } else {
+            self.id_needed(need)
+        };
+        let set = self.set(target, &need.req, need.interval);
+        if need.optional && set.len(self.count(target)) < self.count(target) {
+            self.guard(&need.name);
+        }
+        Some(Demand {
+            target,
+            brings: !need.optional,
+            set,
+            reason: Reason::Dependency(&need.req),
+        })
     }
 
     fn demand_of_selector(
@@ -208,47 +234,49 @@ impl<'a> Universe<'a> {
         })
     }
 
-    /// The versions of a package that meet `req`.
-    fn set(&self, target: PackageId, req: &'a VersionReq) -> Numbers {
-        let view = self.view(target);
-        if let Some(set) = self.by_search(&view, req) {
+    /// The versions of a package that meet `req`, whose interval is known.
+    fn set(&self, target: PackageId, req: &'a VersionReq, interval: Option<Interval>) -> Numbers {
+        let met = self.met.borrow();
+        let view = &met.views[target.place()];
+        if let Some(set) = interval.and_then(|it| self.by_search(view, it)) {
             return set;
         }
         // Each distinct requirement that has to be tried on every version is tried once.
         let key = (target, req);
-        if let Some(set) = self.met.borrow().sets.get(&key) {
+        if let Some(set) = met.sets.get(&key) {
             return set.clone();
         }
-        let set = self.meeting(&view, req);
+        let set = self.by_trying(view, req);
+        drop(met);
         self.met.borrow_mut().sets.insert(key, set.clone());
         set
     }
 
     fn meeting(&self, view: &View<'_>, req: &VersionReq) -> Numbers {
-        self.by_search(view, req).unwrap_or_else(|| {
-            Numbers::matching(view.usable.len(), |it| {
-                self.meets(req, &view.usable[it].version)
-            })
+        let found = interval(req).and_then(|it| self.by_search(view, it));
+        found.unwrap_or_else(|| self.by_trying(view, req))
+    }
+
+    fn by_trying(&self, view: &View<'_>, req: &VersionReq) -> Numbers {
+        Numbers::matching(view.usable.len(), |it| {
+            self.meets(req, &view.usable[it].version)
         })
     }
 
-    /// The same, where two binary searches say it; they agree with trying every version.
-    fn by_search(&self, view: &View<'_>, req: &VersionReq) -> Option<Numbers> {
+    /// What lies in an interval, where two binary searches say it; they agree with trying
+    /// every version.
+    fn by_search(&self, view: &View<'_>, Interval { from, below }: Interval) -> Option<Numbers> {
         let everywhere = self.pre() == PreReleases::Everywhere;
         if everywhere && view.has_pre_releases {
             return None;
         }
-        let Interval { from, below } = interval(req)?;
         let count = view.usable.len();
         let releases = view.whole.map(|it| &*it.releases);
         let place_of = |bound| match releases {
             // Most bounds leave out nothing at one end.
             Some([.., last]) if *last < bound => count,
             Some(releases) => releases.partition_point(|it| *it < bound),
-            None => {
-                let is_before = |it: &&IndexVersion| release(&it.version) < bound;
-                view.usable.partition_point(is_before)
-            }
+            None => view.usable.first_from(bound),
         };
         let start = if from == (0, 0, 0) { 0 } else { place_of(from) };
         let end = below.map_or(count, place_of);

@@ -4,6 +4,7 @@
 //! the entry was read ([`Survey`](crate::Survey)), so their versions are not looked at here.
 
 use std::cell::OnceCell;
+use std::ops;
 use std::rc::Rc;
 
 use jiff::Timestamp;
@@ -11,15 +12,15 @@ use provisioning_package::{PackageName, Selector, Target, Version, VersionReq};
 use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
 
 use super::{Holding, Universe, is_exactly};
-use crate::index::{Survey, Surveyed};
-use crate::requirement::exact_version;
+use crate::index::{Need, Survey, Surveyed};
+use crate::requirement::{Release, exact_version, release};
 
 /// One package: what may be chosen, and what may not and why.
 pub(crate) struct View<'a> {
     pub(crate) name: PackageName,
     pub(crate) entry: Option<&'a IndexEntry>,
     /// Oldest first; a version's place is its number.
-    pub(crate) usable: Vec<&'a IndexVersion>,
+    pub(crate) usable: Usable<'a>,
     pub(crate) unusable: Vec<(&'a IndexVersion, Unusable)>,
     /// The newest version that could be chosen if nothing were installed.
     pub(crate) latest: Option<&'a Version>,
@@ -31,6 +32,16 @@ pub(crate) struct View<'a> {
     pub(super) has_pre_releases: bool,
     /// Where each run of neighbouring versions with the same needs begins.
     pub(super) runs: OnceCell<Rc<[u32]>>,
+}
+
+/// The versions that may be chosen, oldest first.
+#[derive(Debug, Clone)]
+pub(crate) struct Usable<'a> {
+    /// Every version of the entry.
+    versions: &'a [IndexVersion],
+    /// The places of those that are usable; `None` where all are.
+    places: Option<Box<[u32]>>,
+    survey: Option<&'a Survey>,
 }
 
 /// Why a version cannot be chosen, whatever else is.
@@ -59,10 +70,80 @@ impl<'a> View<'a> {
     }
 }
 
+impl<'a> Usable<'a> {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        let places = self.places.as_ref();
+        places.map_or(self.versions.len(), |it| it.len())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number `index` of them.
+    pub(crate) fn at(&self, index: usize) -> &'a IndexVersion {
+        &self.versions[self.place(index)]
+    }
+
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &'a IndexVersion> {
+        (0..self.len()).map(|it| self.at(it))
+    }
+
+    /// The newest.
+    pub(crate) fn last(&self) -> Option<&'a IndexVersion> {
+        self.len().checked_sub(1).map(|it| self.at(it))
+    }
+
+    /// The number of the first that is of `bound` or later.
+    pub(super) fn first_from(&self, bound: Release) -> usize {
+        let places = self.places.as_deref();
+        places.map_or_else(
+            || {
+                self.versions
+                    .partition_point(|it| release(&it.version) < bound)
+            },
+            |it| it.partition_point(|it| release(&self.versions[*it as usize].version) < bound),
+        )
+    }
+
+    /// What number `index` of them needs of other packages.
+    pub(super) fn needs(&self, index: usize) -> &'a [Need] {
+        let place = self.place(index);
+        self.survey.map_or(&[], |it| it.needs(place))
+    }
+
+    /// Whether two of them need the same of other packages.
+    pub(super) fn need_the_same(&self, left: usize, right: usize) -> bool {
+        let (left, right) = (self.place(left), self.place(right));
+        self.survey.is_none_or(|it| it.need_the_same(left, right))
+    }
+
+    fn place(&self, index: usize) -> usize {
+        let places = self.places.as_ref();
+        places.map_or(index, |it| it[index] as usize)
+    }
+
+    fn position(&self, is_it: impl Fn(&IndexVersion) -> bool) -> Option<usize> {
+        (0..self.len()).find(|it| is_it(self.at(*it)))
+    }
+}
+
+impl ops::Index<usize> for Usable<'_> {
+    type Output = IndexVersion;
+
+    fn index(&self, index: usize) -> &IndexVersion {
+        self.at(index)
+    }
+}
+
 impl<'a> Universe<'a> {
-    /// What there is to choose from of the package `name`.
-    pub(super) fn look_up(&self, name: &PackageName) -> View<'a> {
-        let known = self.index.surveyed(name);
+    /// What there is to choose from of the package `name`, which has this number.
+    pub(super) fn look_up(&self, name: &PackageName, number: Option<u32>) -> View<'a> {
+        let known = match number {
+            Some(number) => self.index.surveyed_by_number(number, name),
+            None => self.index.surveyed(name),
+        };
         let entry = known.map(|it| it.entry);
         let installed = match self.holding {
             Holding::Free => None,
@@ -71,9 +152,13 @@ impl<'a> Universe<'a> {
         let has_pre_releases = known.is_some_and(|it| !it.survey.pre_releases.is_empty());
         let mut unusable = Vec::new();
         let mut whole = known.filter(|it| self.offers_all(*it));
-        let mut usable = match whole {
-            Some(whole) => whole.entry.versions.iter().collect(),
-            None => self.usable_one_by_one(known, installed, &mut unusable),
+        let mut usable = Usable {
+            versions: entry.map_or(&[], |it| &it.versions),
+            places: match whole {
+                Some(_) => None,
+                None => Some(self.usable_one_by_one(known, installed, &mut unusable)),
+            },
+            survey: known.map(|it| it.survey),
         };
         let latest = if has_pre_releases {
             let mut newest_first = usable.iter().rev().map(|it| &it.version);
@@ -81,14 +166,14 @@ impl<'a> Universe<'a> {
         } else {
             usable.last().map(|it| &it.version)
         };
-        let is_installed = |it: &&IndexVersion| Some(&it.version) == installed;
-        let mut preferred = installed.and_then(|_| usable.iter().position(is_installed));
+        let is_installed = |it: &IndexVersion| Some(&it.version) == installed;
+        let mut preferred = installed.and_then(|_| usable.position(is_installed));
         let stays = |place: usize| self.request_admits(name, &usable[place].version);
         if let (Holding::Held, Some(place)) = (self.holding, preferred.filter(|it| stays(*it))) {
-            let only = usable[place];
-            let others = usable.iter().filter(|it| it.version != only.version);
-            unusable.extend(others.map(|it| (*it, Unusable::NotInstalled)));
-            usable = vec![only];
+            let only = &usable.at(place).version;
+            let others = usable.iter().filter(|it| it.version != *only);
+            unusable.extend(others.map(|it| (it, Unusable::NotInstalled)));
+            usable.places = Some([number_of(usable.place(place))].into());
             preferred = Some(0);
             whole = None;
         }
@@ -119,21 +204,22 @@ impl<'a> Universe<'a> {
         known: Option<Surveyed<'a>>,
         installed: Option<&Version>,
         unusable: &mut Vec<(&'a IndexVersion, Unusable)>,
-    ) -> Vec<&'a IndexVersion> {
+    ) -> Box<[u32]> {
         let Some(Surveyed { entry, survey }) = known else {
-            return Vec::new();
+            return Box::default();
         };
-        let mut versions: Vec<&IndexVersion> = entry.versions.iter().collect();
+        let mut places: Vec<u32> = (0..number_of(entry.versions.len())).collect();
+        let at = |place: u32| &entry.versions[place as usize];
         if !survey.is_ascending {
-            versions.sort_by(|left, right| left.version.cmp(&right.version));
-            versions.dedup_by(|left, right| left.version == right.version);
+            places.sort_by(|left, right| at(*left).version.cmp(&at(*right).version));
+            places.dedup_by(|left, right| at(*left).version == at(*right).version);
         }
-        versions.retain(|version| {
-            let why = self.why_unusable(entry, version, installed);
-            unusable.extend(why.map(|why| (*version, why)));
+        places.retain(|place| {
+            let why = self.why_unusable(entry, at(*place), installed);
+            unusable.extend(why.map(|why| (at(*place), why)));
             why.is_none()
         });
-        versions
+        places.into()
     }
 
     fn why_unusable(
@@ -187,4 +273,8 @@ impl<'a> Universe<'a> {
             .min_age
             .is_some_and(|least| self.request.now.duration_since(version.published_at) < least)
     }
+}
+
+fn number_of(place: usize) -> u32 {
+    u32::try_from(place).expect("an index entry has far fewer versions than 2^32")
 }
