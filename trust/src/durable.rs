@@ -1,15 +1,20 @@
 //! Whole files or no files, also when the power goes.
 //!
 //! A file is written beside its place under another name, synced, renamed and its folder
-//! synced. Reading never follows a symlink as the last component: the trusted state of root
+//! synced. Whoever writes holds a lock on the other name, which the kernel releases when it
+//! dies: [`sweep`] removes the files that nobody holds. Reading never follows a symlink as the last component: the trusted state of root
 //! may lie in a folder that somebody else could once write to.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use tempfile::NamedTempFile;
+
+/// What every unfinished file begins with.
+const UNFINISHED: &[u8] = b".tmp";
 
 /// Makes `folder` and its parents, mode 0700, and refuses a symlink in its place.
 pub(crate) fn create_private_folder(folder: &Path) -> io::Result<()> {
@@ -41,7 +46,7 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "has no folder"))?;
     // NamedTempFile creates with O_EXCL and mode 0600; the rename replaces a symlink
     // instead of following it.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = locked_file(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
@@ -52,10 +57,37 @@ pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// again and is checked when it is read.
 pub(crate) fn write_cache(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    let mut file = locked_file(folder)?;
     file.write_all(bytes)?;
     file.persist(path).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Removes what killed runs left in `folder`. What cannot be removed is in nobody's way.
+pub(crate) fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_left = entry.file_name().as_encoded_bytes().starts_with(UNFINISHED)
+            && entry.file_type().is_ok_and(|it| it.is_file());
+        if is_left
+            && let Ok(file) = File::open(entry.path())
+            && file.try_lock().is_ok()
+        {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// An unfinished file in `folder`, locked. One that was swept in between, before it was
+/// locked, is made again.
+fn locked_file(folder: &Path) -> io::Result<NamedTempFile> {
+    loop {
+        let file = NamedTempFile::new_in(folder)?;
+        file.as_file().lock()?;
+        let ours = file.as_file().metadata()?.ino();
+        if fs::symlink_metadata(file.path()).is_ok_and(|it| it.ino() == ours) {
+            return Ok(file);
+        }
+    }
 }
 
 /// Reads `path`; `None` where nothing is. A symlink, a folder or a pipe is an error.
@@ -129,5 +161,18 @@ mod tests {
                 .unwrap()
                 .is_none()
         );
+    }
+
+    #[test]
+    fn leftovers_of_killed_runs_are_swept_and_files_in_use_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".tmpAb12"), "half").unwrap();
+        fs::write(folder.path().join("root.json"), "whole").unwrap();
+        let used = locked_file(folder.path()).unwrap();
+        sweep(folder.path());
+        assert!(used.path().exists());
+        drop(used);
+        let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+        assert_eq!(left.len(), 1);
     }
 }

@@ -46,6 +46,7 @@ impl TrustStore {
         for path in [folder.to_owned()].into_iter().chain(parts) {
             durable::create_private_folder(&path)
                 .map_err(|source| TrustError::state(&path, source))?;
+            durable::sweep(&path);
         }
         Ok(Self {
             folder: folder.to_owned(),

@@ -15,6 +15,9 @@ use crate::registry_fixture::{Client, Registry, Sample, client_program};
 const FILES: usize = 60;
 const LARGE_BYTES: usize = 2_000_000;
 
+/// How much room a disk in memory must have to be used, in bytes.
+const MEMORY_BYTES_MIN: u64 = 1 << 30;
+
 /// A registry with the guide's product and a package that takes a while.
 pub(crate) struct CrashWorld {
     registry: Registry,
@@ -56,7 +59,7 @@ impl CrashWorld {
     /// A home in which these commands were run.
     pub(crate) fn home(&self, commands: &[&[&str]]) -> Home {
         let home = Home {
-            folder: TempDir::new().unwrap(),
+            folder: scratch(),
             registry: self.registry.url().to_owned(),
         };
         for words in commands {
@@ -138,7 +141,7 @@ impl Change {
 impl Home {
     /// The same once more, elsewhere.
     pub(crate) fn copy(&self) -> Self {
-        let folder = TempDir::new().unwrap();
+        let folder = scratch();
         let from = self.folder.path().join(".");
         let mut copy = Command::new("cp");
         let copy = copy.arg("-a").arg(from).arg(folder.path());
@@ -309,6 +312,19 @@ pub(crate) fn skip(why: &str) {
 #[expect(clippy::print_stdout, reason = "a seed must be seen to be used again")]
 pub(crate) fn say(text: &str) {
     println!("{text}");
+}
+
+/// A folder in memory where there is room: a sync of the whole disk waits for whatever else
+/// the machine writes, and thousands of runs sync thousands of times.
+fn scratch() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let room = rustix::fs::statvfs(memory).map_or(0, |it| it.f_bavail * it.f_frsize);
+    if room > MEMORY_BYTES_MIN
+        && let Ok(folder) = TempDir::new_in(memory)
+    {
+        return folder;
+    }
+    TempDir::new().unwrap()
 }
 
 /// Files of killed runs below the prefix.

@@ -1,8 +1,11 @@
 //! The folder that an archive is unpacked into before anything of it is in its final place.
+//!
+//! Whoever unpacks holds a lock on the folder, which the kernel releases when it dies: the
+//! next one that unpacks into the same place removes the folders that nobody holds.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -22,6 +25,7 @@ const COPY_BUFFER_BYTES: usize = 128 * 1024;
 /// link, so plain paths are safe here; files are still only ever created, never opened.
 pub(super) struct Stage {
     folder: TempDir,
+    _lock: File,
     root: PathBuf,
     buffer: Vec<u8>,
 }
@@ -29,10 +33,9 @@ pub(super) struct Stage {
 impl Stage {
     /// Makes a stage in `parent`.
     pub(super) fn new(parent: &Path) -> Result<Self, ArchiveError> {
-        let folder = tempfile::Builder::new()
-            .prefix(STAGE_PREFIX)
-            .tempdir_in(parent)
-            .map_err(ArchiveError::io("make a folder in", parent))?;
+        sweep(parent);
+        let (folder, lock) =
+            locked_folder(parent).map_err(ArchiveError::io("make a folder in", parent))?;
         // One level deeper, so that the outer folder keeps others out until the end.
         let root = folder.path().join("root");
         DirBuilder::new()
@@ -41,6 +44,7 @@ impl Stage {
         set_mode(&root, 0o755)?;
         Ok(Self {
             folder,
+            _lock: lock,
             root,
             buffer: vec![0; COPY_BUFFER_BYTES],
         })
@@ -148,6 +152,41 @@ impl Stage {
     }
 }
 
+/// Makes a folder and takes its lock. One that was swept in between, before it was locked,
+/// is made again.
+fn locked_folder(parent: &Path) -> io::Result<(TempDir, File)> {
+    loop {
+        let folder = tempfile::Builder::new()
+            .prefix(STAGE_PREFIX)
+            .tempdir_in(parent)?;
+        let Ok(lock) = File::open(folder.path()) else {
+            continue;
+        };
+        lock.lock()?;
+        let is_same = fs::symlink_metadata(folder.path())
+            .is_ok_and(|it| lock.metadata().is_ok_and(|ours| ours.ino() == it.ino()));
+        if is_same {
+            return Ok((folder, lock));
+        }
+    }
+}
+
+/// Removes what killed runs left. What cannot be removed now may be another user's.
+fn sweep(parent: &Path) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_stage = name.as_encoded_bytes().starts_with(STAGE_PREFIX.as_bytes());
+        if !is_stage || !entry.file_type().is_ok_and(|it| it.is_dir()) {
+            continue;
+        }
+        if let Ok(folder) = File::open(entry.path())
+            && folder.try_lock().is_ok()
+        {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// Sets the mode through the open file: whatever the umask is, and following nothing.
 fn finish_file(file: &File, path: &Path, executable: bool) -> Result<(), ArchiveError> {
     let mode = if executable { 0o755 } else { 0o644 };
@@ -156,6 +195,46 @@ fn finish_file(file: &File, path: &Path, executable: bool) -> Result<(), Archive
 }
 
 fn set_mode(folder: &Path, mode: u32) -> Result<(), ArchiveError> {
-    std::fs::set_permissions(folder, Permissions::from_mode(mode))
+    fs::set_permissions(folder, Permissions::from_mode(mode))
         .map_err(ArchiveError::io("set the mode of", folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stages(folder: &Path) -> usize {
+        fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn a_stage_of_a_killed_run_is_removed_and_one_in_use_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".provisioning-unpack-Left12/root/deep");
+        fs::create_dir_all(left).unwrap();
+        let first = Stage::new(folder.path()).unwrap();
+        assert_eq!(stages(folder.path()), 1, "only the one in use");
+        let second = Stage::new(folder.path()).unwrap();
+        assert_eq!(stages(folder.path()), 2);
+        first.close().unwrap();
+        second.close().unwrap();
+        assert_eq!(stages(folder.path()), 0);
+    }
+
+    #[test]
+    fn stages_made_at_once_do_not_sweep_each_other() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        let mut stage = Stage::new(folder.path()).unwrap();
+                        stage.add_file("a", false, &mut &b"x"[..]).unwrap();
+                        stage.close().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(stages(folder.path()), 0);
+    }
 }
