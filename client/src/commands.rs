@@ -18,6 +18,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Output;
 use crate::settings::{GlobalArgs, Settings};
 
+mod adopt;
 mod bundle;
 mod cache;
 mod compat;
@@ -109,6 +110,8 @@ enum Command {
     Verify(verify::Args),
     /// Remove old generations and what only they needed
     Gc(gc::Args),
+    /// Take over what was unpacked by hand
+    Adopt(adopt::Args),
     Doctor(doctor::Args),
     /// Start, install, list and find extensions
     #[command(subcommand)]
@@ -244,6 +247,7 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Sync(args) => sync::run(args, context).await,
         Command::Verify(args) => verify::run(args, context).await,
         Command::Gc(args) => gc::run(args, context),
+        Command::Adopt(args) => adopt::run(args, context).await,
         Command::Doctor(args) => doctor::run(args, context).await,
         Command::Extension(action) => extension::run(action, context).await,
         Command::Workspace(action) => workspace::run(action, context).await,

@@ -1,5 +1,7 @@
 //! What every command is handed: the process, its settings and its output.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 
 use crate::credentials::{Credentials, Secret};
@@ -23,6 +25,13 @@ impl Context {
     /// What time it is.
     pub(crate) fn now(&self) -> Timestamp {
         self.env.now()
+    }
+
+    /// The same with another folder for downloads: a dry run leaves none behind.
+    pub(crate) fn caching_in(&self, folder: PathBuf) -> Self {
+        let mut other = self.clone();
+        other.settings.use_cache(folder);
+        other
     }
 
     /// The token for `registry`: `PROVISIONING_TOKEN`, else what `login` stored.

@@ -158,6 +158,7 @@ async fn execute(
     };
     let apply_context = ApplyContext {
         archives: &archives,
+        adopting: None,
         now: context.now(),
         client: client_version(),
         observer: &unpacking,
@@ -259,7 +260,7 @@ fn warn_of_commands(plan: &mut Plan, prepared: &Prepared, context: &Context) {
 }
 
 /// The version that we write into generations.
-fn client_version() -> Version {
+pub(crate) fn client_version() -> Version {
     env!("CARGO_PKG_VERSION")
         .parse()
         .expect("cargo checked the version of this crate")

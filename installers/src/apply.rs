@@ -1,8 +1,8 @@
 //! The transaction: a plan becomes the current generation, or nothing changes.
 //!
 //! Unpack into the store → build the new generation beside the old → keep the bytes of
-//! edited configuration → note what is pending → `P/bin` links → durable → final names in
-//! the store → rename `current` → configuration files → stale links removed → nothing is
+//! edited configuration → note what is pending → durable → final names in the store →
+//! `P/bin` links → rename `current` → configuration files → stale links removed → nothing is
 //! pending. Killed before the rename, the old state is whole and the next writer sweeps;
 //! killed after it, the new one is, and whoever comes next finishes.
 
@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use provisioning_package::{Digest, Version};
 
+use crate::adopt::TakeOver;
 use crate::config_files::{self, ConfigRecord, Shipped};
 use crate::durable;
 use crate::error::InstallError;
@@ -36,6 +37,8 @@ pub struct ApplyContext<'a> {
     pub now: Timestamp,
     /// The version of the client, which the generation records.
     pub client: Version,
+    /// What is taken over, where this is an adoption.
+    pub adopting: Option<&'a TakeOver>,
     /// Is told what happens.
     pub observer: &'a dyn Observer,
 }
@@ -60,12 +63,12 @@ pub enum Step {
     Built,
     /// What happens after the switch is noted.
     Noted,
-    /// New links stand in `P/bin`.
-    Linked,
     /// All of it survives a power cut.
     Durable,
     /// Store folders have their final names.
     Stored,
+    /// New links stand in `P/bin`.
+    Linked,
     /// The new generation is current.
     Switched,
     /// Configuration files and links are what the generation says.
@@ -79,9 +82,9 @@ impl Step {
         Self::Unpacked,
         Self::Built,
         Self::Noted,
-        Self::Linked,
         Self::Durable,
         Self::Stored,
+        Self::Linked,
         Self::Switched,
         Self::Finished,
     ];
@@ -126,7 +129,8 @@ pub fn apply(
             notes: Vec::new(),
         });
     }
-    let collisions = links::collisions(prefix, &prepared.standing());
+    let mut collisions = links::collisions(prefix, &prepared.standing());
+    collisions.retain(|it| !context.adopting.is_some_and(|over| over.clears(&it.path)));
     if !collisions.is_empty() {
         return Err(InstallError::Collisions(collisions));
     }
@@ -141,7 +145,10 @@ pub fn apply(
     let staged = store::stage(prefix, &absent, &sources, observer)?;
     observer.reached(Step::Unpacked);
 
-    let records = decide_config(prefix, current.as_ref(), plan, prepared, &staged)?;
+    let mut records = decide_config(prefix, current.as_ref(), plan, prepared, &staged)?;
+    if let Some(over) = context.adopting {
+        over.keep_edits(prefix, &mut records)?;
+    }
     let generation = compose(plan, prepared, records, context);
     let notes = config_files::notes(prefix, current.as_ref(), &generation.config);
     build(prefix, &generation)?;
@@ -150,12 +157,15 @@ pub fn apply(
     let number = generation.generation;
     durable::write_new(&prefix.pending(), format!("{number}\n").as_bytes(), 0o644)?;
     observer.reached(Step::Noted);
-    links::add(prefix, &prepared.commands())?;
-    observer.reached(Step::Linked);
     durable::sync_file_system(&prefix.base())?;
     observer.reached(Step::Durable);
     store::commit(prefix, staged)?;
     observer.reached(Step::Stored);
+    if let Some(over) = context.adopting {
+        over.carry_out(prefix)?;
+    }
+    links::add(prefix, &prepared.commands())?;
+    observer.reached(Step::Linked);
 
     let target = PathBuf::from(format!("generations/{number}"));
     durable::replace_link(&prefix.current(), &target)?;

@@ -344,24 +344,29 @@ pub(crate) fn save_edited(prefix: &Prefix, records: &[ConfigRecord]) -> Result<(
         let Some(before) = record.before else {
             continue;
         };
-        let copy = edited_copy(prefix, &before);
-        if copy.symlink_metadata().is_ok() {
-            continue;
-        }
         let file = prefix.config_file(&record.package, &record.path);
-        if !file
-            .symlink_metadata()
-            .is_ok_and(|it| it.is_file() || it.is_symlink())
-        {
-            continue;
-        }
-        durable::make_folder(&prefix.edited())?;
-        let folder = prefix.edited();
-        fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
-            .map_err(|it| InstallError::io("write", &folder, it))?;
-        copy_whole(&file, &copy, None)?;
+        keep_bytes(prefix, &before, &file)?;
     }
     Ok(())
+}
+
+/// Keeps a file, or a link, under its digest, for as long as a generation may bring it back.
+pub(crate) fn keep_bytes(
+    prefix: &Prefix,
+    digest: &Digest,
+    file: &Path,
+) -> Result<(), InstallError> {
+    let copy = edited_copy(prefix, digest);
+    let facts = file.symlink_metadata();
+    let can_be_kept = facts.is_ok_and(|it| it.is_file() || it.is_symlink());
+    if copy.symlink_metadata().is_ok() || !can_be_kept {
+        return Ok(());
+    }
+    let folder = prefix.edited();
+    durable::make_folder(&folder)?;
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o700))
+        .map_err(|it| InstallError::io("write", &folder, it))?;
+    copy_whole(file, &copy, None)
 }
 
 /// Brings the files on disk to what the current generation's records say. Can be done

@@ -25,6 +25,7 @@
 //! Nothing here reads the clock, the environment or the network, and nothing in a package
 //! ever runs because it was installed.
 
+mod adopt;
 mod apply;
 mod config_files;
 mod durable;
@@ -50,6 +51,7 @@ mod store;
 mod verify;
 mod workers;
 
+pub use adopt::{Compared, Saved, StandingTree, TakeOver, compare, find_trees, take_over};
 pub use apply::{Applied, ApplyContext, Observer, Silent, Step, apply};
 pub use config_files::{Beside, ConfigRecord};
 pub use error::{Collision, InstallError};
@@ -61,7 +63,7 @@ pub use linked::{Linked, plan_link, plan_unlink};
 pub use lock::{Holder, WriterLock};
 pub use plan::{Action, Change, Choice, NewState, Plan, plan, plan_rollback, plan_uninstall};
 pub use prefix::Prefix;
-pub use prepare::{Prepared, missing, prepare};
+pub use prepare::{Prepared, missing, prepare, prepare_over};
 pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptFile};
 pub use recover::recover;
 pub use repair::{Mended, Repaired, repair};

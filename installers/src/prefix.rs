@@ -110,6 +110,16 @@ impl Prefix {
         self.base().join("saved")
     }
 
+    /// Files that an adoption kept because something else took their place.
+    pub fn adopted(&self) -> PathBuf {
+        self.base().join("adopted")
+    }
+
+    /// Notes what an adoption moved.
+    pub(crate) fn adopting(&self) -> PathBuf {
+        self.base().join("adopting.json")
+    }
+
     /// Configuration files as users had edited them, by digest, for rollbacks.
     pub fn edited(&self) -> PathBuf {
         self.base().join("edited")

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use provisioning_package::{ArchiveReport, Digest, PackageName, VersionReq, inspect_archive};
 
+use crate::adopt::TakeOver;
 use crate::error::InstallError;
 use crate::generation::{Generation, InstalledPackage};
 use crate::layout::Contents;
@@ -78,6 +79,16 @@ pub fn prepare(
     plan: &Plan,
     archives: &BTreeMap<Digest, PathBuf>,
 ) -> Result<Prepared, InstallError> {
+    prepare_over(prefix, plan, archives, None)
+}
+
+/// The same where what stands in the prefix is taken over: what makes way is no collision.
+pub fn prepare_over(
+    prefix: &Prefix,
+    plan: &Plan,
+    archives: &BTreeMap<Digest, PathBuf>,
+    over: Option<&TakeOver>,
+) -> Result<Prepared, InstallError> {
     let current = prefix.current_generation()?;
     let reports = look_through(&missing(prefix, plan), archives)?;
     let mut contents = BTreeMap::new();
@@ -93,7 +104,8 @@ pub fn prepare(
         reports,
         linked: plan.linked.clone(),
     };
-    let found = links::collisions(prefix, &prepared.standing());
+    let mut found = links::collisions(prefix, &prepared.standing());
+    found.retain(|it| !over.is_some_and(|over| over.clears(&it.path)));
     if found.is_empty() {
         Ok(prepared)
     } else {

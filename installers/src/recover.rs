@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use crate::adopt;
 use crate::config_files;
 use crate::durable;
 use crate::error::InstallError;
@@ -16,7 +17,7 @@ use crate::record;
 /// there is any, nobody writes right now, and this user may write. Waits for nobody and
 /// never fails: what cannot be finished now, the next writer finishes.
 pub fn recover(prefix: &Prefix, holder: &Holder) {
-    if !prefix.pending().exists() {
+    if !prefix.pending().exists() && !prefix.adopting().exists() {
         return;
     }
     if let Some(lock) = WriterLock::try_acquire(prefix, holder) {
@@ -35,6 +36,7 @@ pub(crate) fn clean(prefix: &Prefix, lock: &WriterLock) -> Result<(), InstallErr
         });
     }
     let current = prefix.current_generation()?;
+    adopt::settle(prefix, current.is_some())?;
     for leftover in unfinished(prefix)? {
         if leftover.symlink_metadata().is_ok_and(|it| it.is_dir()) {
             durable::remove_tree(&leftover)?;
@@ -86,6 +88,7 @@ pub(crate) fn lost_current(prefix: &Prefix) -> Result<bool, InstallError> {
 /// Everything that happens after the switch; done again after a crash it does no harm.
 pub(crate) fn finish(prefix: &Prefix, current: &Generation) -> Result<(), InstallError> {
     config_files::finish(prefix, current)?;
+    adopt::settle(prefix, true)?;
     settle(prefix, Some(current))
 }
 

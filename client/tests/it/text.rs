@@ -33,6 +33,7 @@ fn the_short_help_names_every_command_with_its_purpose() {
     sync         Install exactly what the workspace's lockfile says
     verify       Check that everything is as it was installed
     gc           Remove old generations and what only they needed
+    adopt        Take over what was unpacked by hand
     doctor       Look for what is wrong, and say how to mend it
     extension    Start, install, list and find extensions
     workspace    Make workspaces from templates, and update them

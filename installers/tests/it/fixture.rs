@@ -131,6 +131,7 @@ impl World {
         let lock = self.lock(Duration::from_secs(20))?;
         let context = ApplyContext {
             archives: &archives,
+            adopting: None,
             now: Timestamp::UNIX_EPOCH,
             client: Version::new(0, 1, 0),
             observer,
