@@ -22,8 +22,8 @@ impl ByHand {
             client,
         };
         for (name, version, place) in [
-            ("core", "3.1.0", "lib/provisioning/core"),
-            ("platform", "2.4.0", "share/provisioning/platform"),
+            ("core", "3.2.1", "lib/provisioning/core"),
+            ("platform", "2.5.0", "share/provisioning/platform"),
             ("redis", "1.1.0", "share/provisioning/extensions/redis"),
         ] {
             by_hand.unpack(name, version, place);
@@ -40,7 +40,7 @@ impl ByHand {
         let elsewhere = self.client.home().join(format!("elsewhere-{name}"));
         let elsewhere = elsewhere.to_str().unwrap();
         let spec = format!("{name}@{version}");
-        self.client.ok(&["--prefix", elsewhere, "install", &spec, "core@3.1.0"]);
+        self.client.ok(&["--prefix", elsewhere, "install", &spec]);
         let listed = self.client.json(&["--prefix", elsewhere, "list"]);
         let all = listed["packages"].as_array().unwrap();
         let digest = all.iter().find(|it| it["name"] == name).unwrap();
@@ -53,7 +53,13 @@ impl ByHand {
         let copied = copy.args(["-r", &from]).arg(&to).status().unwrap();
         assert!(copied.success());
         let mut open = std::process::Command::new("chmod");
-        assert!(open.args(["-R", "u+w"]).arg(&to).status().unwrap().success());
+        assert!(
+            open.args(["-R", "u+w"])
+                .arg(&to)
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     fn write(&self, path: &str, content: &str) {
@@ -70,19 +76,25 @@ impl ByHand {
 #[test]
 fn what_was_unpacked_by_hand_becomes_generation_one_and_loses_nothing() {
     let it = ByHand::new();
-    it.write("share/provisioning/platform/config/orchestrator.toml", "mine");
+    it.write(
+        "share/provisioning/platform/config/orchestrator.toml",
+        "mine",
+    );
     it.write("lib/provisioning/core/share/core.txt", "patched");
     it.write("lib/provisioning/core/notes.txt", "foreign");
     it.write("bin/my-tool", "foreign");
     let dry = it.client.json(&["adopt", "--dry-run"]);
     assert_eq!(dry["generation"], serde_json::Value::Null);
-    assert_eq!(packages(&dry), ["core 3.1.0", "platform 2.4.0", "redis 1.1.0"]);
+    assert_eq!(
+        packages(&dry),
+        ["core 3.2.1", "platform 2.5.0", "redis 1.1.0"]
+    );
     assert!(!it.client.prefix().join("lib/provisioning/store").exists());
     let done = it.client.json(&["adopt"]);
     assert_eq!(done["generation"], 1, "{done}");
     assert_eq!(
         packages(&it.client.json(&["list"])),
-        ["core 3.1.0", "platform 2.4.0", "redis 1.1.0"]
+        ["core 3.2.1", "platform 2.5.0", "redis 1.1.0"]
     );
     it.client.ok(&["verify"]);
     assert_eq!(it.read(CONFIG).as_deref(), Some("mine"));
@@ -93,7 +105,12 @@ fn what_was_unpacked_by_hand_becomes_generation_one_and_loses_nothing() {
         Some("foreign")
     );
     assert_eq!(it.read("bin/my-tool").as_deref(), Some("foreign"));
-    assert!(!it.client.prefix().join("lib/provisioning/core/manifest.toml").exists());
+    assert!(
+        !it.client
+            .prefix()
+            .join("lib/provisioning/core/manifest.toml")
+            .exists()
+    );
     it.client.ok(&["upgrade", "redis"]);
     it.client.ok(&["install", "stable-3.2"]);
     assert_eq!(it.read(CONFIG).as_deref(), Some("mine"));
@@ -108,7 +125,12 @@ fn strangers_in_the_way_are_named_and_only_moved_when_asked() {
     let error = it.client.error(1, &["adopt"]);
     assert_eq!(error["code"], "foreign-file", "{error}");
     assert!(error["causes"].to_string().contains("extensions/mine/x.nu"));
-    assert!(it.client.prefix().join("lib/provisioning/core/manifest.toml").exists());
+    assert!(
+        it.client
+            .prefix()
+            .join("lib/provisioning/core/manifest.toml")
+            .exists()
+    );
     it.client.ok(&["adopt", "--set-aside"]);
     it.client.ok(&["verify"]);
     let aside = "lib/provisioning/adopted/share/provisioning/extensions/mine/x.nu";
