@@ -242,7 +242,9 @@ fn wants_colour(env: &Env, choice: ColourChoice, is_terminal: bool) -> bool {
 /// A reader that went away (`| head`) ends the run quietly; anything else, such as a full
 /// disk behind `> file`, is an error.
 fn stdout_failure(problem: &io::Error) -> Failure {
-    let failure = Failure::new("io", "cannot write to stdout").with_cause(problem.to_string());
+    let failure = Failure::new("io", "cannot write to stdout")
+        .with_cause(problem.to_string())
+        .with_changed("the command was carried out; only its result could not be written");
     if problem.kind() == io::ErrorKind::BrokenPipe {
         failure.with_exit(Exit::BrokenPipe)
     } else {

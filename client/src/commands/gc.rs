@@ -7,7 +7,7 @@ use provisioning_installers::{Garbage, GcPolicy, collect, garbage};
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::failure::{Exit, Outcome};
+use crate::failure::{Exit, Failure, Outcome};
 use crate::settings::parse_duration;
 use crate::transaction::{Mode, lock, open_prefix};
 
@@ -52,7 +52,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
             return show(&Garbage::default(), args, context);
         }
         let lock = lock(&prefix, "gc", context)?;
-        tokio::task::block_in_place(|| collect(&prefix, &lock, &policy))?
+        let collected = tokio::task::block_in_place(|| collect(&prefix, &lock, &policy));
+        collected.map_err(|it| {
+            Failure::from(it).with_changed("what is gone stays gone; what stays is whole")
+        })?
     };
     show(&found, args, context)
 }

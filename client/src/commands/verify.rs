@@ -48,7 +48,9 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         return Ok(exit);
     }
     let lock = lock(&prefix, "verify --repair", context)?;
-    let (mended, left) = mend(&prefix, &lock, context).await?;
+    let (mended, left) = mend(&prefix, &lock, context)
+        .await
+        .map_err(|it| it.with_changed("what was mended stays so"))?;
     show(&left, Some(&mended), context)
 }
 

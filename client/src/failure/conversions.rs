@@ -54,6 +54,11 @@ impl From<InstallError> for Failure {
         let failure = Self::new(problem.code(), problem.to_string())
             .with_exit(exit)
             .with_hints(problem.hints());
+        let failure = if let InstallError::Unfinished { generation, .. } = &problem {
+            failure.with_changed(format!("generation {generation} is current"))
+        } else {
+            failure
+        };
         match std::error::Error::source(&problem) {
             Some(source) => failure.with_chain(source),
             None => failure,

@@ -2,6 +2,7 @@
 //!
 //! To try another command: a row in [`CrashWorld::changes`].
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -44,6 +45,7 @@ pub(crate) struct State {
     packages: Vec<String>,
     generations: Vec<u64>,
     orchestrator: Option<String>,
+    client: Option<String>,
     config: Option<String>,
 }
 
@@ -53,6 +55,8 @@ impl CrashWorld {
         let (registry, _) = published();
         let author = Client::of(&registry);
         author.publish(&large());
+        let program = "#!/bin/sh\necho provisioning 7.0.0\n";
+        author.publish(&Sample::first_party("client", "7.0.0").file("provisioning", program));
         Self { registry }
     }
 
@@ -65,6 +69,21 @@ impl CrashWorld {
         for words in commands {
             home.ok(words);
         }
+        home
+    }
+
+    /// The same with the client under test where the bootstrap script puts it.
+    fn home_with_client(&self, commands: &[&[&str]]) -> Home {
+        let home = self.home(commands);
+        let version = env!("CARGO_PKG_VERSION");
+        let folder = home.prefix().join("lib/provisioning/client").join(version);
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut copy = Command::new("cp");
+        let program = folder.join("provisioning");
+        assert!(copied_well(copy.arg(client_program()).arg(program)), "cp");
+        let target = format!("../lib/provisioning/client/{version}/provisioning");
+        std::fs::create_dir_all(home.prefix().join("bin")).unwrap();
+        symlink(target, home.prefix().join("bin/provisioning")).unwrap();
         home
     }
 
@@ -93,6 +112,11 @@ impl CrashWorld {
                 "uninstall",
                 &["uninstall", "redis", "platform"],
                 self.home(&[stable]),
+            ),
+            Change::new(
+                "self update",
+                &["self", "update"],
+                self.home_with_client(&[lts]),
             ),
             Change::new("gc", &["gc", "--keep", "1"], {
                 let large: &[&str] = &["install", "large"];
@@ -164,7 +188,15 @@ impl Home {
 
     /// The client, about to run here.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        self.with(Command::new(client_program()), words)
+        self.with(Command::new(self.program(words)), words)
+    }
+
+    /// The client that runs a command: the installed one, where it is to replace itself.
+    pub(crate) fn program(&self, words: &[&str]) -> PathBuf {
+        if words.first() == Some(&"self") {
+            return self.prefix().join("bin/provisioning");
+        }
+        client_program()
     }
 
     /// A program that runs the client here.
@@ -211,16 +243,17 @@ impl Home {
                 .iter()
                 .map(|it| it["generation"].as_u64().unwrap())
                 .collect(),
-            orchestrator: self.orchestrator(),
+            orchestrator: self.says("provisioning-orchestrator", &[]),
+            client: self.says("provisioning", &["--version"]),
             config: self.read("etc/provisioning/platform/config/orchestrator.toml"),
         }
     }
 
-    /// What the platform's command says; `None` where there is none.
-    fn orchestrator(&self) -> Option<String> {
-        let program = self.prefix().join("bin/provisioning-orchestrator");
+    /// What a command in `P/bin` says; `None` where there is none.
+    fn says(&self, command: &str, words: &[&str]) -> Option<String> {
+        let program = self.prefix().join("bin").join(command);
         program.symlink_metadata().ok()?;
-        let ended = Command::new(&program).output();
+        let ended = Command::new(&program).args(words).output();
         let ended = ended.unwrap_or_else(|it| panic!("{}: {it}", program.display()));
         Some(String::from_utf8(ended.stdout).unwrap())
     }
@@ -232,10 +265,21 @@ impl Home {
     /// After a crash: the old or the new state is here, whole. Whether it is the new one.
     pub(crate) fn is_whole(&self, change: &Change, label: &str) -> bool {
         // Before any command of ours ran: a command of a package works if both states have it.
-        if change.old.orchestrator.is_some() && change.new.orchestrator.is_some() {
-            let said = self.orchestrator();
-            let is_known = said == change.old.orchestrator || said == change.new.orchestrator;
-            assert!(is_known, "{label}: the orchestrator says {said:?}");
+        let (old, new) = (&change.old, &change.new);
+        for (command, words, old, new) in [
+            (
+                "provisioning-orchestrator",
+                &[][..],
+                &old.orchestrator,
+                &new.orchestrator,
+            ),
+            ("provisioning", &["--version"], &old.client, &new.client),
+        ] {
+            if old.is_some() && new.is_some() {
+                let said = self.says(command, words);
+                let is_known = said == *old || said == *new;
+                assert!(is_known, "{label}: {command} says {said:?}");
+            }
         }
         let verified = self.command(&["--json", "verify"]).output().unwrap();
         let text = String::from_utf8_lossy(&verified.stdout);

@@ -143,7 +143,7 @@ fn traced(
         .arg(&log)
         .args(["-e", trace]);
     strace.args(inject.into_iter().flat_map(|it| ["-e", it]));
-    strace.arg(crate::registry_fixture::client_program());
+    strace.arg(home.program(&change.words()));
     let ended = home.with(strace, &change.words()).output().unwrap();
     let text = std::fs::read(&log).unwrap_or_default();
     (ended, String::from_utf8_lossy(&text).into_owned())

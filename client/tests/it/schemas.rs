@@ -194,6 +194,7 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
     &["verify"],
     &["verify", "--repair"],
     &["gc", "--keep", "2"],
+    &["adopt", "core@3.2.1", "--dry-run", "--prefix", "by-hand"],
     &["info", "core"],
     &["info", "stable-3.2"],
     &["search", "redis"],
@@ -253,6 +254,7 @@ impl Runner {
 #[test]
 fn every_document_is_what_its_schema_says() {
     let (registry, client) = published();
+    client.write("by-hand/core/notes.txt", "unpacked by hand");
     let mut runner = Runner {
         schemas: Published::read(),
         seen: BTreeSet::new(),

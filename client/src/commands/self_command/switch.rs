@@ -139,6 +139,7 @@ pub(super) fn switch(installation: &Installation, from: &Version, to: &Version) 
         .and_then(|()| fs::rename(&unfinished, &link))
         .map_err(|it| cannot_write(&link, &it))?;
     sync_folder(&folder)
+        .map_err(|it| it.with_changed(format!("client {to} is current, unless the power goes now")))
 }
 
 /// Lets the client that is current now write its completions and manual pages. One that
