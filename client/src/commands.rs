@@ -26,9 +26,11 @@ mod completions;
 mod config;
 mod core;
 mod doctor;
+mod export;
 mod extension;
 mod gc;
 mod history;
+mod import;
 mod info;
 mod install;
 mod link;
@@ -37,6 +39,7 @@ mod lock;
 mod login;
 mod logout;
 mod man;
+mod mirror;
 mod outdated;
 mod package;
 mod pin;
@@ -149,9 +152,12 @@ enum Command {
     /// Show settings, and where each comes from
     #[command(subcommand)]
     Config(config::Action),
-    /// Show where downloads are kept
+    /// Show where downloads are kept and how many, and remove some
     #[command(subcommand)]
     Cache(cache::Action),
+    Export(export::Args),
+    Import(import::Args),
+    Mirror(mirror::Args),
     Completions(completions::Args),
     Man(man::Args),
     /// Update this client, or remove it
@@ -269,6 +275,9 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Unlink(args) => unlink::run(args, context).await,
         Command::Config(action) => config::run(action, context),
         Command::Cache(action) => cache::run(action, context),
+        Command::Export(args) => export::run(args, context).await,
+        Command::Import(args) => import::run(args, context).await,
+        Command::Mirror(args) => mirror::run(args, context).await,
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),
         Command::Itself(action) => self_command::run(action, context).await,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
-use crate::credentials::{Credentials, Secret};
+use crate::credentials::{Chain, Credentials, Secret};
 use crate::env::Env;
 use crate::failure::Outcome;
 use crate::output::Output;
@@ -32,6 +32,27 @@ impl Context {
         let mut other = self.clone();
         other.settings.use_cache(folder);
         other
+    }
+
+    /// Where credentials for `registry` are looked for once it asks for some.
+    pub(crate) fn credentials(&self, registry: &RegistryLocation) -> Chain {
+        // What anyone may read needs no token, so a bad one is no reason not to read.
+        Chain {
+            token: self.token(registry).ok().flatten(),
+            ..self.mirror_credentials(registry)
+        }
+    }
+
+    /// The same for a mirror, which never gets the registry's token.
+    pub(crate) fn mirror_credentials(&self, mirror: &RegistryLocation) -> Chain {
+        let named = self.env.path_variable("NETRC");
+        let usual = || self.env.home().map(|it| it.join(".netrc"));
+        let stored = Credentials::open(&self.env).and_then(|it| it.token(mirror));
+        Chain {
+            token: stored.ok().flatten(),
+            netrc: named.or_else(usual),
+            helper: self.settings.credential_helper.clone(),
+        }
     }
 
     /// The token for `registry`: `PROVISIONING_TOKEN`, else what `login` stored.

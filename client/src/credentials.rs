@@ -1,4 +1,4 @@
-//! Tokens: read from the environment or stored by `login`, never shown.
+//! Tokens and passwords: from the environment, `login`, `netrc` or a helper, never shown.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,6 +9,10 @@ use crate::durable::{Readers, replace_file};
 use crate::env::Env;
 use crate::failure::{Failure, Outcome};
 use crate::settings::RegistryLocation;
+
+mod chain;
+
+pub(crate) use chain::{Authorization, Chain};
 
 /// Longest token, in bytes: more is a file given by mistake.
 const TOKEN_BYTES_MAX: usize = 4096;
@@ -30,6 +34,13 @@ impl Secret {
             )));
         }
         Ok(Self(text.to_owned()))
+    }
+
+    /// A password, which may hold blanks and letters of any script.
+    fn of_password(text: &str) -> Option<Self> {
+        let is_sendable = !text.chars().any(char::is_control);
+        let is_right = is_sendable && !text.is_empty() && text.len() <= TOKEN_BYTES_MAX;
+        is_right.then(|| Self(text.to_owned()))
     }
 
     /// The token itself, for the one header that carries it.

@@ -14,6 +14,7 @@
 //! | `write_api` | the write side of a registry |
 //! | `credentials` | tokens, never shown |
 //! | `prompt` | questions to whoever sits at the terminal |
+//! | `copying` | mirrors, exported files and imports |
 //! | `planning` | from what a user wants to a plan |
 //! | `transaction` | from a plan to an install |
 //! | `shell_files` | completions and manual pages in the prefix |
@@ -21,6 +22,7 @@
 
 mod commands;
 mod context;
+mod copying;
 mod credentials;
 mod durable;
 mod env;

@@ -25,7 +25,7 @@ use crate::failure::{Failure, Outcome};
 
 pub(crate) use consult::{consult, consult_under};
 pub(crate) use lockfile::{Workspace, other_registry};
-pub(crate) use registry::Registry;
+pub(crate) use registry::{Registry, copy_of};
 pub(crate) use removal::unneeded_without;
 pub(crate) use solving::{Moves, SolveOptions, fresh, no_solution, solve, standing};
 pub(crate) use specs::{Asked, ask};

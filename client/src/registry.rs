@@ -8,14 +8,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-use provisioning_compat::{MemoryIndex, VersionsToml, needed};
+use jiff::{SignedDuration, Timestamp};
+use provisioning_compat::{MemoryIndex, Reach, VersionsToml, needed};
 use provisioning_package::{BundleName, Digest, PackageName};
 use provisioning_registry_api::bundle::{BundleDocument, ChannelsDocument};
 use provisioning_registry_api::discovery::Discovery;
 use provisioning_registry_api::index::IndexEntry;
 use provisioning_registry_api::paths;
-use provisioning_trust::{Anchor, OFFLINE_AGE_MAX_DEFAULT, TrustedRegistry};
+use provisioning_trust::{Anchor, TrustError, TrustedRegistry};
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
@@ -23,19 +23,23 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Output, Progress};
 
 mod archives;
+pub(crate) mod cache_contents;
+pub(crate) mod cache_lock;
 mod discovery;
 mod folder;
 mod http;
 mod lazy_index;
+mod pace;
+mod reach;
 mod source;
+mod transfer;
 
-pub(crate) use archives::{WantedArchive, cached_size, take_cached};
+pub(crate) use archives::{ArchiveCache, WantedArchive, cached_size, take_cached};
 pub(crate) use discovery::discover;
 pub(crate) use http::writing_client;
 pub(crate) use lazy_index::LazyIndex;
+pub(crate) use reach::{explain, names};
 pub(crate) use source::Source;
-
-use archives::ArchiveCache;
 
 /// Rounds of fetching that follow dependencies: deeper chains than this are a loop of the
 /// registry's making.
@@ -54,6 +58,10 @@ pub(crate) struct RegistryReader {
     cache: ArchiveCache,
     now: Timestamp,
     progress: Progress,
+    /// The archives that can be had, where not every one can be.
+    reach: Option<Reach>,
+    /// Names whose index entry could not be had, and that may exist all the same.
+    unreached: Vec<String>,
 }
 
 /// The matrix that is served, and the bytes that a new one is based on.
@@ -87,10 +95,12 @@ impl RegistryReader {
             .map(|it| it.value);
         let cache = ArchiveCache::new(context.settings.cache()?);
         let progress = context.output.progress();
-        if context.settings.offline && location.folder().is_none() {
-            let mut trusted = TrustedRegistry::open_offline(state, OFFLINE_AGE_MAX_DEFAULT)?;
+        let is_imported = provisioning_trust::is_imported(state);
+        if is_imported || (context.settings.offline && location.folder().is_none()) {
+            let age_max = context.settings.max_offline_age;
+            let mut trusted = TrustedRegistry::open_offline(state, age_max)?;
             trusted.refresh(now).await?;
-            note_age(&trusted, now, &context.output);
+            note_age(&trusted, now, is_imported, &context.output);
             return Ok(Self {
                 source: None,
                 archives_base: paths::ARCHIVES.to_owned(),
@@ -99,19 +109,15 @@ impl RegistryReader {
                 cache,
                 now,
                 progress,
+                reach: Some(reach::offline(context)?),
+                unreached: Vec::new(),
             });
         }
-        let source = Source::open(location)?;
+        let source = Arc::new(Source::of_context(location, context)?);
         let discovery = discover(&source, location).await?;
-        let source = if discovery.auth_required {
-            match context.token(location)? {
-                Some(token) => source.with_token(token),
-                None => source,
-            }
-        } else {
-            source
-        };
-        let source = Arc::new(source);
+        if discovery.auth_required {
+            source.authorise();
+        }
         let anchor = Anchor {
             metadata: discovery.metadata.clone(),
             targets: discovery.targets.clone(),
@@ -122,6 +128,10 @@ impl RegistryReader {
         let mut trusted =
             TrustedRegistry::open(state, transport, &anchor, expected.as_ref()).await?;
         trusted.refresh(now).await?;
+        let reach = match &discovery.contents {
+            Some(list) => Some(reach::of_copy(&source, list, location, context).await?),
+            None => None,
+        };
         Ok(Self {
             source: Some(source),
             archives_base: discovery.archives.clone(),
@@ -130,6 +140,8 @@ impl RegistryReader {
             cache,
             now,
             progress,
+            reach,
+            unreached: Vec::new(),
         })
     }
 
@@ -191,7 +203,10 @@ impl RegistryReader {
 
     /// The compatibility matrix; an absent one is empty.
     pub(crate) async fn matrix(&mut self) -> Outcome<ServedMatrix> {
-        let Some(bytes) = self.trusted.target(paths::MATRIX_TARGET, self.now).await? else {
+        let mut found = self
+            .target_bytes(&[paths::MATRIX_TARGET.to_owned()])
+            .await?;
+        let Some(bytes) = found.pop().flatten() else {
             return Ok(ServedMatrix {
                 read: VersionsToml::default(),
                 text: String::new(),
@@ -242,6 +257,45 @@ impl RegistryReader {
             .await
     }
 
+    /// Fetches archives into another folder than the cache, likewise.
+    pub(crate) async fn fetch_into(
+        &self,
+        place: &ArchiveCache,
+        wanted: &[WantedArchive],
+    ) -> Outcome<Vec<PathBuf>> {
+        place
+            .fetch_all(
+                self.source.as_deref(),
+                &self.archives_base,
+                wanted,
+                &self.progress,
+            )
+            .await
+    }
+
+    /// The bytes of a file that is known by its digest alone, such as an SBOM.
+    pub(crate) async fn blob(&self, digest: &Digest, max_bytes: u64) -> Outcome<Option<Vec<u8>>> {
+        let Some(source) = &self.source else {
+            return Ok(None);
+        };
+        let path = format!("{}sha256/{}", self.archives_base, digest.hex());
+        let bytes = provisioning_trust::Transport::fetch(&**source, &path, max_bytes).await;
+        Ok(bytes
+            .ok()
+            .flatten()
+            .filter(|bytes| Digest::of(bytes) == *digest))
+    }
+
+    /// The archives that can be had, where not every one can be.
+    pub(crate) fn reach(&self) -> Option<&Reach> {
+        self.reach.as_ref()
+    }
+
+    /// Names whose index entry or bundle could not be had here, though they may exist.
+    pub(crate) fn unreached(&self) -> &[String] {
+        &self.unreached
+    }
+
     /// Where the registry keeps its parts; `None` offline.
     pub(crate) fn discovery(&self) -> Option<&Discovery> {
         self.discovery.as_ref()
@@ -255,7 +309,7 @@ impl RegistryReader {
     /// The entries of `names` that exist, fetched concurrently.
     pub(crate) async fn entries(&mut self, names: &[PackageName]) -> Outcome<Vec<IndexEntry>> {
         let targets: Vec<String> = names.iter().map(paths::index_target).collect();
-        let all = self.trusted.targets(&targets, self.now).await?;
+        let all = self.target_bytes(&targets).await?;
         let mut entries = Vec::new();
         for ((name, target), bytes) in names.iter().zip(&targets).zip(all) {
             let Some(bytes) = bytes else { continue };
@@ -268,8 +322,33 @@ impl RegistryReader {
         Ok(entries)
     }
 
+    /// The verified bytes of targets. What is listed but out of reach counts as absent, and
+    /// is remembered, so that a refusal can say so.
+    async fn target_bytes(&mut self, targets: &[String]) -> Outcome<Vec<Option<Vec<u8>>>> {
+        let all = self.trusted.targets(targets, self.now).await;
+        let all = match all {
+            Err(problem) if self.reach.is_some() && is_absence(&problem) => {
+                let mut found = Vec::new();
+                for target in targets {
+                    let one = self.trusted.target(target, self.now).await;
+                    found.push(match one {
+                        Err(problem) if is_absence(&problem) => {
+                            self.unreached.push(shown_target(target));
+                            None
+                        }
+                        other => other?,
+                    });
+                }
+                found
+            }
+            other => other?,
+        };
+        Ok(all)
+    }
+
     async fn json<T: DeserializeOwned>(&mut self, target: &str) -> Outcome<Option<T>> {
-        let bytes = self.trusted.target(target, self.now).await?;
+        let mut all = self.target_bytes(&[target.to_owned()]).await?;
+        let bytes = all.pop().flatten();
         bytes.map(|it| parse(target, &it)).transpose()
     }
 }
@@ -288,17 +367,35 @@ fn unreadable(target: &str, why: &str) -> Failure {
     .with_hint("the registry may need a newer client: fetch one with its `install.sh`")
 }
 
+/// Whether something is not here, rather than wrong.
+fn is_absence(problem: &TrustError) -> bool {
+    problem.is_unreachable() || matches!(problem, TrustError::Missing { .. })
+}
+
+/// `redis` for `index/extension/redis.json`.
+fn shown_target(target: &str) -> String {
+    let file = target.rsplit('/').next().unwrap_or(target);
+    file.strip_suffix(".json").unwrap_or(file).to_owned()
+}
+
 /// Offline answers are as old as the last look; say how old.
-fn note_age(trusted: &TrustedRegistry, now: Timestamp, output: &Output) {
+fn note_age(trusted: &TrustedRegistry, now: Timestamp, is_imported: bool, output: &Output) {
     if let Ok(Some(fetched)) = trusted.fetched() {
-        let hours = now.duration_since(fetched).as_hours();
-        let age = match hours {
-            0 => "less than an hour".to_owned(),
-            1..48 => format!("{hours} hours"),
-            _ => format!("{} days", hours / 24),
-        };
-        output.note(&format!(
-            "offline: what is known of the registry is {age} old"
-        ));
+        let age = age_text(now.duration_since(fetched));
+        output.note(&if is_imported {
+            format!("imported: what is known of the registry is {age} old")
+        } else {
+            format!("offline: what is known of the registry is {age} old")
+        });
+    }
+}
+
+/// An age for people.
+pub(crate) fn age_text(age: SignedDuration) -> String {
+    match age.as_hours() {
+        ..=0 => "less than an hour".to_owned(),
+        1 => "an hour".to_owned(),
+        hours @ 2..48 => format!("{hours} hours"),
+        hours => format!("{} days", hours / 24),
     }
 }

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use provisioning_package::Digest;
+use provisioning_trust::OFFLINE_AGE_MAX_DEFAULT;
 
 use crate::env::Env;
 use crate::failure::{Failure, Outcome};
@@ -26,7 +27,7 @@ pub(crate) use flags::GlobalArgs;
 pub(crate) use layers::Origin;
 pub(crate) use location::RegistryLocation;
 
-use layers::Layers;
+use layers::{Layers, MIRRORS};
 
 /// How long a command waits for the writer before it, when nothing else is said.
 const LOCK_TIMEOUT_DEFAULT: SignedDuration = SignedDuration::from_mins(10);
@@ -82,6 +83,16 @@ pub(crate) struct Settings {
     /// Ignore versions younger than this.
     pub(crate) min_age: Option<SignedDuration>,
     cache: Option<Sourced<PathBuf>>,
+    /// How many bytes of downloads are kept.
+    pub(crate) cache_max_size: Option<u64>,
+    /// How old what is known of a registry may be when nobody is asked.
+    pub(crate) max_offline_age: SignedDuration,
+    /// Other places that have the registry's files, in the order to try them.
+    pub(crate) mirrors: Vec<RegistryLocation>,
+    /// Certificates that are trusted beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The command that is asked for credentials.
+    pub(crate) credential_helper: Option<String>,
     /// Where pinned roots and other trusted state are kept.
     trust: Option<PathBuf>,
     /// The user's configuration file, whether it exists or not.
@@ -127,6 +138,19 @@ impl Settings {
             cache: layers
                 .typed("cache-dir", |text| Ok(env.absolute(Path::new(text))))?
                 .or_else(|| default_cache(env)),
+            cache_max_size: layers
+                .typed("cache-max-size", parse_size)?
+                .map(|it| it.value),
+            max_offline_age: layers
+                .typed("max-offline-age", parse_duration)?
+                .map_or(OFFLINE_AGE_MAX_DEFAULT, |it| it.value),
+            mirrors: mirrors(&layers, registry.as_ref(), env)?,
+            ca_file: layers
+                .typed("ca-file", |text| Ok(env.absolute(Path::new(text))))?
+                .map(|it| it.value),
+            credential_helper: layers
+                .typed("credential-helper", |text| Ok(text.to_owned()))?
+                .map(|it| it.value),
             trust: trust_folder(env),
             config_file: layers.user_file.clone(),
             unknown: layers.unknown.clone(),
@@ -180,6 +204,25 @@ impl Settings {
             value: prefix,
             origin: Origin::Default,
         });
+    }
+
+    /// Uses `registry` from here on, and nobody is asked for more than is known of it.
+    pub(crate) fn use_offline(&mut self, registry: &RegistryLocation) {
+        self.registry = Some(Sourced {
+            value: registry.clone(),
+            origin: Origin::Default,
+        });
+        self.offline = true;
+    }
+
+    /// The same, with other folders for downloads and for trusted state.
+    pub(crate) fn use_copy(&mut self, registry: &RegistryLocation, cache: &Path, trust: &Path) {
+        self.use_offline(registry);
+        self.cache = Some(Sourced {
+            value: cache.to_owned(),
+            origin: Origin::Default,
+        });
+        self.trust = Some(trust.join("trust"));
     }
 
     /// Where downloads are kept.
@@ -258,6 +301,7 @@ impl Settings {
             "color" => Some("auto".to_owned()),
             "pager" => Some("PAGER, else less".to_owned()),
             "lock-timeout" => Some(format!("{LOCK_TIMEOUT_DEFAULT:#}")),
+            "max-offline-age" => Some(format!("{OFFLINE_AGE_MAX_DEFAULT:#}")),
             "json" | "offline" | "quiet" | "yes" => Some("false".to_owned()),
             "verbose" => Some("0".to_owned()),
             _ => None,
@@ -270,6 +314,27 @@ impl Settings {
             _ => Origin::Default,
         }
     }
+}
+
+/// The mirrors of the registry that is used: its own ones, else those for any.
+fn mirrors(
+    layers: &Layers,
+    registry: Option<&Sourced<RegistryLocation>>,
+    env: &Env,
+) -> Outcome<Vec<RegistryLocation>> {
+    let read = |text: &str| {
+        text.split_whitespace()
+            .map(|it| RegistryLocation::parse(it, env))
+            .collect::<Result<Vec<_>, String>>()
+    };
+    let said = layers.typed(MIRRORS, read)?;
+    let own = registry.and_then(|it| layers.mirrors_of(&it.value));
+    if let (None, Some((text, path))) = (&said, own) {
+        return read(&text).map_err(|problem| {
+            Failure::usage(format!("`mirrors` in `{}`: {problem}", path.display()))
+        });
+    }
+    Ok(said.map(|it| it.value).unwrap_or_default())
 }
 
 fn no_home(what: &str, setting: &str) -> Failure {
@@ -364,6 +429,33 @@ pub(crate) fn parse_duration(text: &str) -> Result<SignedDuration, String> {
     Ok(duration)
 }
 
+/// Bytes, with a unit of 1000 or 1024 or without one: `500MB`, `2 GiB`.
+pub(crate) fn parse_size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let end = text
+        .find(|it: char| !it.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1_000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "tb" => 1_000_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        "t" | "tib" => 1 << 40,
+        _ => 0,
+    };
+    number
+        .parse::<u64>()
+        .ok()
+        .and_then(|it| it.checked_mul(unit))
+        .filter(|_| unit > 0)
+        .ok_or_else(|| "expected a size such as `500MB` or `2GiB`".to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -410,6 +502,22 @@ mod tests {
         let settings = Settings::read(&env, &GlobalArgs::default()).unwrap();
         let state = settings.trust_state(&location).unwrap();
         assert!(state.starts_with("/state/provisioning/trust"));
+    }
+
+    #[test]
+    fn a_size_is_bytes_or_carries_its_unit() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("512", 512),
+            ("2 KiB", 2048),
+            ("2kb", 2000),
+            ("3GiB", 3 << 30),
+        ] {
+            assert_eq!(parse_size(text), Ok(bytes), "{text}");
+        }
+        for bad in ["", "GiB", "-1", "1.5GB", "1 parsec", "99999999999999999TB"] {
+            assert!(parse_size(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

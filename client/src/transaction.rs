@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Bar;
 use crate::planning::{Intent, Registry};
+use crate::registry::cache_contents::enforce_cap;
 use crate::registry::{WantedArchive, take_cached};
 
 pub(crate) use requirements::{Commands, missing_commands};
@@ -165,7 +166,11 @@ async fn execute(
     };
     let applied =
         tokio::task::block_in_place(|| apply(prefix, &lock, plan, &prepared, &apply_context));
-    applied.map_err(|problem| how_far(problem.into(), prefix, plan))
+    let applied = applied.map_err(|problem| how_far(problem.into(), prefix, plan))?;
+    if let (Ok(cache), Some(cap)) = (context.settings.cache(), context.settings.cache_max_size) {
+        enforce_cap(cache, cap, context.now());
+    }
+    Ok(applied)
 }
 
 /// A failure says whether the switch had happened by then.

@@ -66,12 +66,13 @@ impl WriteClient {
 
     async fn connect(context: &Context, token: Option<Secret>) -> Outcome<Self> {
         let location = context.settings.registry()?.clone();
-        if context.settings.offline {
+        let state = context.settings.trust_state(&location)?;
+        if context.settings.offline || provisioning_trust::is_imported(&state) {
             return Err(Failure::new("offline", "this needs the registry")
                 .with_exit(Exit::Unreachable)
                 .with_hint("run the command without `--offline`"));
         }
-        let discovery = discover(&Source::open(&location)?, &location).await?;
+        let discovery = discover(&Source::of_context(&location, context)?, &location).await?;
         let token = match token {
             None if discovery.auth_required => context.token(&location)?,
             other => other,
@@ -98,7 +99,7 @@ impl WriteClient {
                 )
             })?;
         Ok(Self {
-            client: writing_client(&location)?,
+            client: writing_client(&location, context.settings.ca_file.as_deref())?,
             api,
             token,
             location,

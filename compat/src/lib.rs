@@ -45,7 +45,7 @@ pub use questions::outdated::{Outdated, as_earlier, outdated};
 pub use questions::tree::{Tree, TreeLine, inverted_tree, tree};
 pub use questions::verdict::{Verdict, verdict};
 pub use questions::why::{Step, WAYS_MAX, Way, Why, is_asked_for, why};
-pub use request::{Hold, Owner, Request, Wanted};
+pub use request::{Hold, Owner, Reach, Request, Shortage, Wanted};
 pub use solution::{Chosen, Move, Solution, Warning};
 pub use solver::{Budget, solve, solve_until, solve_within};
 pub use versions_toml::{BundleDraft, MatrixErrors, Note, VersionsToml};

@@ -110,6 +110,8 @@ pub enum CauseKind {
     OtherTarget,
     /// A version would do but is too young.
     TooYoung,
+    /// A version would do but cannot be had offline, or from this copy of the registry.
+    OutOfReach,
     /// A version would do but the matrix does not list it, and that was refused.
     Unlisted,
     /// A version would do but is a pre-release that nothing names.
@@ -240,6 +242,7 @@ fn kind_of(causes: &[Cause]) -> NoSolutionKind {
         CauseKind::Quarantined,
         CauseKind::OtherTarget,
         CauseKind::TooYoung,
+        CauseKind::OutOfReach,
         CauseKind::Unlisted,
         CauseKind::PreRelease,
     ]) {

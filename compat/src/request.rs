@@ -1,9 +1,9 @@
 //! What is asked of the solver.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use provisioning_package::{BundleName, PackageName, Selector, Target, Version};
+use provisioning_package::{BundleName, Digest, PackageName, Selector, Target, Version};
 
 /// Everything that a solution depends on, but for the matrix and the index.
 #[derive(Debug, Clone)]
@@ -28,6 +28,26 @@ pub struct Request {
     pub min_age: Option<SignedDuration>,
     /// The time that `min_age` counts back from.
     pub now: Timestamp,
+    /// The archives that can be had, where not every one can be.
+    pub reach: Option<Reach>,
+}
+
+/// The archives that can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Their digests.
+    pub digests: BTreeSet<Digest>,
+    /// Why there are no others.
+    pub because: Shortage,
+}
+
+/// Why not every archive can be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shortage {
+    /// Nobody is asked, so only what is on this machine can be had.
+    Offline,
+    /// The copy of the registry that is read holds a part of it.
+    PartialCopy,
 }
 
 /// One thing that must be in the solution.
@@ -95,6 +115,17 @@ impl Request {
             minimal: false,
             min_age: None,
             now,
+            reach: None,
+        }
+    }
+}
+
+impl Request {
+    /// What is said of a version that cannot be had.
+    pub(crate) fn out_of_reach_text(&self) -> &'static str {
+        match self.reach.as_ref().map(|it| it.because) {
+            Some(Shortage::PartialCopy) => "not in this copy of the registry",
+            Some(Shortage::Offline) | None => "not cached, and nobody is asked offline",
         }
     }
 }

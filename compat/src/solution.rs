@@ -94,7 +94,19 @@ pub enum Warning {
         /// The version that was.
         chosen: Version,
     },
+    /// Newer versions cannot be had here.
+    LeftOut {
+        /// The package.
+        name: PackageName,
+        /// The versions that were not looked at, newest first.
+        versions: Vec<Version>,
+        /// Why, as a phrase.
+        because: &'static str,
+    },
 }
+
+/// How many versions that were left out are named before the rest is counted.
+const LEFT_OUT_NAMED_MAX: usize = 4;
 
 impl Solution {
     /// Who brought each package, as sentences would name them: `you`, `bundle stable-3.2`,
@@ -169,6 +181,22 @@ impl fmt::Display for Warning {
                 f,
                 "{name} {version} was passed over for {chosen}: it is younger than the least age"
             ),
+            Self::LeftOut {
+                name,
+                versions,
+                because,
+            } => {
+                let named: Vec<String> = versions
+                    .iter()
+                    .take(LEFT_OUT_NAMED_MAX)
+                    .map(ToString::to_string)
+                    .collect();
+                write!(f, "left out {name} {}", named.join(", "))?;
+                if versions.len() > named.len() {
+                    write!(f, " and {} more", versions.len() - named.len())?;
+                }
+                write!(f, ": {because}")
+            }
         }
     }
 }

@@ -61,7 +61,9 @@ pub use layout::Contents;
 pub use leftovers::leftovers;
 pub use linked::{Linked, plan_link, plan_unlink};
 pub use lock::{Holder, WriterLock};
-pub use plan::{Action, Change, Choice, NewState, Plan, plan, plan_rollback, plan_uninstall};
+pub use plan::{
+    Action, Change, Choice, NewState, Plan, Unpacks, plan, plan_rollback, plan_uninstall,
+};
 pub use prefix::Prefix;
 pub use prepare::{Prepared, missing, prepare, prepare_over};
 pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptFile};

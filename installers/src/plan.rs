@@ -28,6 +28,17 @@ pub struct Choice {
     pub digest: Digest,
     /// The archive's size in bytes.
     pub size: u64,
+    /// What the signed index says that it unpacks to, where that is at hand.
+    pub unpacks: Option<Unpacks>,
+}
+
+/// The most that an archive may unpack to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unpacks {
+    /// The bytes of all its files.
+    pub bytes: u64,
+    /// How many entries it has.
+    pub entries: u64,
 }
 
 /// The state that somebody wants.
@@ -260,6 +271,7 @@ impl Choice {
             target: package.target,
             digest: package.digest,
             size: package.size,
+            unpacks: None,
         }
     }
 }

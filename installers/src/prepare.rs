@@ -126,6 +126,7 @@ fn look_through(
         if report.facts.digest != choice.digest {
             return Err(store::digest_mismatch(choice, report.facts.digest));
         }
+        store::check_extent(choice, &report)?;
         Ok((choice.digest, report))
     });
     Ok(reports.all()?.into_iter().collect())

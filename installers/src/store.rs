@@ -168,6 +168,25 @@ pub(crate) fn digest_mismatch(choice: &Choice, found: Digest) -> InstallError {
     }
 }
 
+/// Refuses an archive that unpacks to more than its signed index entry says: the space was
+/// planned, and its reviewers judged it, by that.
+pub(crate) fn check_extent(choice: &Choice, report: &ArchiveReport) -> Result<(), InstallError> {
+    let Some(signed) = choice.unpacks else {
+        return Ok(());
+    };
+    let found = (report.facts.unpacked, report.facts.entries);
+    if found.0 <= signed.bytes && found.1 <= signed.entries {
+        return Ok(());
+    }
+    Err(InstallError::Mismatch {
+        name: choice.name.clone(),
+        reason: format!(
+            "it unpacks to {} bytes in {} entries, the index signs {} in {}",
+            found.0, found.1, signed.bytes, signed.entries
+        ),
+    })
+}
+
 /// Refused bytes are the archive's fault, file errors are this machine's.
 pub(crate) fn archive_error(choice: &Choice, problem: ArchiveError) -> InstallError {
     if let ArchiveError::Io {

@@ -18,11 +18,13 @@
 //! | `inspect`, `unpack`, `place` | the first pass, the second, and the move into place |
 //! | `crew` | the second pass on several threads, for a store |
 //! | `scan`, `write`, `gzip`, `build` | from a folder to an archive |
+//! | `export` | the container of an exported registry |
 
 mod build;
 mod crew;
 mod entry_path;
 mod error;
+mod export;
 mod fold;
 mod globs;
 mod gzip;
@@ -49,6 +51,7 @@ use crate::digest::Digest;
 pub use build::build_archive;
 pub use entry_path::EntryPath;
 pub use error::ArchiveError;
+pub use export::{ExportEntry, ExportReader, ExportWriter, export_order};
 pub use globs::{ExcludeGlobs, InvalidGlob};
 pub use inspect::inspect_archive;
 pub use limits::*;

@@ -11,7 +11,7 @@
 //! | `spec` | what a user types |
 //! | `digest` | sha256, also while streaming |
 //! | `manifest` | the author's `manifest.toml` |
-//! | `archive` | building, inspecting and unpacking archives; every limit |
+//! | `archive` | building, inspecting and unpacking archives; every limit; exports |
 
 mod archive;
 mod archive_format;
@@ -29,9 +29,10 @@ pub use archive::{
     ARCHIVE_NAMES_BYTES_MAX, ARCHIVE_STREAM_BYTES_MAX, ARCHIVE_UNPACKED_BYTES_MAX, ArchiveEntry,
     ArchiveError, ArchiveFacts, ArchiveReport, BuildOptions, COMPRESSION_FRAMES_MAX,
     ENTRY_LEVELS_MAX, ENTRY_NAME_BYTES_MAX, ENTRY_PATH_BYTES_MAX, EXPANSION_FREE_BYTES,
-    EXPANSION_RATIO_MAX, EXTENDED_HEADER_BYTES_MAX, EXTENDED_HEADERS_BYTES_MAX, EntryKind,
-    EntryPath, ExcludeGlobs, InvalidGlob, Refusal, Unpacked, ZSTD_WINDOW_BYTES_MAX,
-    ZSTD_WINDOW_LOG_MAX, build_archive, inspect_archive, unpack_archive, unpack_closed,
+    EXPANSION_RATIO_MAX, EXPORT_ENTRIES_MAX, EXTENDED_HEADER_BYTES_MAX, EXTENDED_HEADERS_BYTES_MAX,
+    EntryKind, EntryPath, ExcludeGlobs, ExportEntry, ExportReader, ExportWriter, InvalidGlob,
+    Refusal, Unpacked, ZSTD_WINDOW_BYTES_MAX, ZSTD_WINDOW_LOG_MAX, build_archive, export_order,
+    inspect_archive, unpack_archive, unpack_closed,
 };
 pub use archive_format::{ArchiveFormat, archive_file_name};
 pub use bundle_name::{BUNDLE_NAME_CHARS_MAX, BundleName, InvalidBundleName};

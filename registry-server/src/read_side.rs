@@ -157,6 +157,8 @@ impl ReadSide {
             auth_required: false,
             root_version: view.repository.root_version(),
             root_fingerprint: view.repository.root_fingerprint(),
+            origin: None,
+            contents: None,
         }
     }
 

@@ -35,9 +35,25 @@ pub struct Anchor {
     pub root_fingerprint: Digest,
 }
 
+/// The age up to which a timestamp may have grown when it expires: a copy carries no time of
+/// its own that could be believed, so it counts as made this long before that.
+const TIMESTAMP_LIFE: SignedDuration = SignedDuration::from_hours(48);
+
+/// Where the files of a registry that is asked come from.
+#[derive(Clone)]
+pub(crate) struct Origin {
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) metadata: String,
+    pub(crate) targets: String,
+}
+
 /// A registry whose root is pinned on this machine.
 pub struct TrustedRegistry {
     store: Arc<TrustStore>,
+    /// Where files come from; `None` where nobody is asked.
+    origin: Option<Origin>,
+    /// How old a copy may be that outlived its timestamp; `None` for a registry that lives.
+    copy_age_max: Option<SignedDuration>,
     /// What the registry announces; `None` where nobody was asked.
     anchor: Option<Anchor>,
     verifier: Box<dyn Verifier>,
@@ -72,6 +88,11 @@ impl TrustedRegistry {
         };
         check_announced(&store, &pinned, anchor)?;
         check_expected(&store, &pinned, expected_root)?;
+        let origin = Origin {
+            transport: Arc::clone(&transport),
+            metadata: anchor.metadata.clone(),
+            targets: anchor.targets.clone(),
+        };
         let reach = Reach::Online {
             transport,
             metadata: anchor.metadata.clone(),
@@ -82,6 +103,8 @@ impl TrustedRegistry {
         let verifier = SigstoreVerifier::new(pinned, Arc::clone(&store), source)?;
         Ok(Self {
             store,
+            origin: Some(origin),
+            copy_age_max: None,
             anchor: Some(anchor.clone()),
             verifier: Box::new(verifier),
             offline_age_max: None,
@@ -116,6 +139,11 @@ impl TrustedRegistry {
     ) -> Result<Self, TrustError> {
         let store = Arc::new(TrustStore::open(state)?);
         let pinned = store.pinned_root()?.ok_or(TrustError::NeverMet)?;
+        let origin = Origin {
+            transport: Arc::clone(&transport),
+            metadata: metadata.to_owned(),
+            targets: targets.to_owned(),
+        };
         let reach = Reach::Online {
             transport,
             metadata: metadata.to_owned(),
@@ -126,6 +154,8 @@ impl TrustedRegistry {
         let verifier = SigstoreVerifier::new(pinned, Arc::clone(&store), source)?;
         Ok(Self {
             store,
+            origin: Some(origin),
+            copy_age_max: None,
             anchor: None,
             verifier: Box::new(verifier),
             offline_age_max: None,
@@ -145,6 +175,8 @@ impl TrustedRegistry {
         let verifier = SigstoreVerifier::new(pinned, Arc::clone(&store), source)?;
         Ok(Self {
             store,
+            origin: None,
+            copy_age_max: None,
             anchor: None,
             verifier: Box::new(verifier),
             offline_age_max: Some(age_max),
@@ -152,8 +184,26 @@ impl TrustedRegistry {
         })
     }
 
+    /// Opens the trusted state for a copy that is carried to this machine, such as an exported
+    /// file: like [`TrustedRegistry::open`], but its timestamp, snapshot and bins may have
+    /// expired. Such a copy is usable for `age_max` after it can last have been signed.
+    pub async fn open_copy(
+        state: &Path,
+        transport: Arc<dyn Transport>,
+        anchor: &Anchor,
+        expected_root: Option<&Digest>,
+        age_max: SignedDuration,
+    ) -> Result<Self, TrustError> {
+        let mut opened = Self::open(state, transport, anchor, expected_root).await?;
+        opened.copy_age_max = Some(age_max);
+        Ok(opened)
+    }
+
     /// Learns what is current. One request where nothing has changed since the last time.
     pub async fn refresh(&mut self, now: Timestamp) -> Result<(), TrustError> {
+        if let (Some(age_max), Some(origin)) = (self.copy_age_max, self.origin.clone()) {
+            return self.refresh_copy(&origin, age_max, now).await;
+        }
         let Some(age_max) = self.offline_age_max else {
             self.verifier.refresh(now).await?;
             if let Some(anchor) = &self.anchor {
@@ -174,6 +224,54 @@ impl TrustedRegistry {
         self.judged_at = Some(fetched);
         self.verifier.refresh(fetched).await?;
         self.check_lasting_roles(now)
+    }
+
+    /// Learns what a copy says. Nothing but its signatures is believed, so its age counts from
+    /// the last instant at which its timestamp can have been signed.
+    async fn refresh_copy(
+        &mut self,
+        origin: &Origin,
+        age_max: SignedDuration,
+        now: Timestamp,
+    ) -> Result<(), TrustError> {
+        let name = format!("{}timestamp.json", origin.metadata);
+        let limit = UpdaterConfig::default().timestamp_max_length;
+        let bytes = fetch(origin.transport.as_ref(), &name, limit).await?;
+        let bytes = bytes.ok_or(TrustError::Missing { file: name })?;
+        let expires = expires_of(&bytes).ok_or_else(|| TrustError::Malformed {
+            problem: "the timestamp does not say when it expires".to_owned(),
+        })?;
+        // A second before the end is the last time at which it held.
+        let judged_at = now.min(expires - SignedDuration::from_secs(1));
+        self.judged_at = Some(judged_at);
+        self.verifier.refresh(judged_at).await?;
+        if self.expires() != Some(expires) {
+            return Err(TrustError::Mismatch {
+                what: "the timestamp changed while it was read".to_owned(),
+            });
+        }
+        if let Some(anchor) = &self.anchor {
+            check_announced(&self.store, self.verifier.root(), anchor)?;
+        }
+        let signed = now.min(expires - TIMESTAMP_LIFE);
+        let age = now.duration_since(signed);
+        if expires <= now && age > age_max {
+            return Err(TrustError::CopyTooOld {
+                signed,
+                days: age.as_hours() / 24,
+                days_max: age_max.as_hours() / 24,
+            });
+        }
+        self.check_lasting_roles(now)?;
+        match self.store.fetched()? {
+            Some(fetched) if fetched > signed => Ok(()),
+            _ => self.store.note_fetched(signed),
+        }
+    }
+
+    /// Notes that this state is known from a copy alone, so that nobody is asked for more.
+    pub fn note_imported(&self) -> Result<(), TrustError> {
+        self.store.note_imported()
     }
 
     /// The verified bytes of each target, in order; `None` where no role lists it. Needs
@@ -215,6 +313,23 @@ impl TrustedRegistry {
         self.store.fetched()
     }
 
+    /// The newest root that is trusted, as it was served.
+    pub(crate) fn root(&self) -> &[u8] {
+        self.verifier.root()
+    }
+
+    pub(crate) fn store(&self) -> &TrustStore {
+        &self.store
+    }
+
+    pub(crate) const fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    pub(crate) const fn judged_at(&self) -> Option<Timestamp> {
+        self.judged_at
+    }
+
     /// Roles whose expiry holds offline too.
     fn check_lasting_roles(&self, now: Timestamp) -> Result<(), TrustError> {
         for role in ["root", "targets", "release", "extensions"] {
@@ -228,6 +343,31 @@ impl TrustedRegistry {
         }
         Ok(())
     }
+}
+
+/// Whether the trusted state in `state` is known from a copy alone: see
+/// [`TrustedRegistry::note_imported`].
+pub fn is_imported(state: &Path) -> bool {
+    TrustStore::is_imported(state)
+}
+
+/// From now on the registry of `state` is asked again.
+pub fn forget_import(state: &Path) -> Result<(), TrustError> {
+    TrustStore::forget_import(state)
+}
+
+/// When metadata says that it expires, before any of it is verified.
+fn expires_of(bytes: &[u8]) -> Option<Timestamp> {
+    #[derive(serde::Deserialize)]
+    struct Peek {
+        signed: Expires,
+    }
+    #[derive(serde::Deserialize)]
+    struct Expires {
+        expires: Timestamp,
+    }
+    let peek: Peek = serde_json::from_slice(bytes).ok()?;
+    Some(peek.signed.expires)
 }
 
 /// Fetches the announced root and pins it, if it is the one that was announced and expected.

@@ -201,6 +201,19 @@ pub enum TrustError {
         /// How many are allowed.
         days_max: i64,
     },
+    /// A copy is older than an import allows.
+    #[error(
+        "this copy of the registry was signed on {signed} or before, {days} days ago, and a copy is \
+         usable for {days_max} days; make a new one where the registry can be reached"
+    )]
+    CopyTooOld {
+        /// When it can last have been signed.
+        signed: Timestamp,
+        /// How many days ago that was.
+        days: i64,
+        /// How many are allowed.
+        days_max: i64,
+    },
     /// There is nothing to work with offline.
     #[error(
         "nothing of this registry is trusted on this machine yet; run the command once \
@@ -296,6 +309,7 @@ impl TrustError {
             Self::BrokenRootChain { .. } => "broken-root-chain",
             Self::Expired { .. } => "metadata-expired",
             Self::TooLongOffline { .. } => "too-long-offline",
+            Self::CopyTooOld { .. } => "copy-too-old",
             Self::NeverMet => "never-met",
             Self::BadSignature { .. } => "bad-signature",
             Self::Mismatch { .. } => "digest-mismatch",

@@ -16,11 +16,13 @@
 //! | `verifier` | what checks metadata: a trait of ours over `sigstore-tuf` |
 //! | `store` | the client's trusted state on disk |
 //! | `client` | first contact, refresh, verified targets |
+//! | `copy` | the metadata of mirrors and exported files |
 //! | `durable` | whole files or no files |
 //!
 //! The clock is an argument everywhere; the environment is never read.
 
 mod client;
+mod copy;
 mod durable;
 mod error;
 mod keys;
@@ -31,7 +33,8 @@ mod store;
 mod transport;
 mod verifier;
 
-pub use client::{Anchor, OFFLINE_AGE_MAX_DEFAULT, TrustedRegistry};
+pub use client::{Anchor, OFFLINE_AGE_MAX_DEFAULT, TrustedRegistry, forget_import, is_imported};
+pub use copy::{CopyScope, KeptFile, MetadataCopy};
 pub use error::{SignError, TrustError};
 pub use keys::{KeySet, SigningKey};
 pub use metadata::canonical_json;

@@ -10,6 +10,7 @@
 //! root_history/<n>.root.json                                         the chain of roots
 //! targets/<sha256 of the path>                                       cached target bytes
 //! contact/root.json contact/fetched contact/lock                     first contact, last one
+//! contact/imported                                                   known from a copy alone
 //! ```
 
 use std::collections::HashMap;
@@ -28,6 +29,9 @@ use crate::error::TrustError;
 
 /// No file of the trusted state is larger: targets are capped well below by the verifier.
 const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
+/// Says that the state came from a copy alone.
+const IMPORTED: &str = "contact/imported";
 
 /// The trusted state of one registry.
 #[derive(Debug)]
@@ -104,6 +108,33 @@ impl TrustStore {
         let path = self.folder.join("contact/fetched");
         durable::write_cache(&path, now.to_string().as_bytes())
             .map_err(|source| TrustError::state(&path, source))
+    }
+
+    /// Notes that all of this came from a copy, and that nobody was ever asked.
+    pub(crate) fn note_imported(&self) -> Result<(), TrustError> {
+        let path = self.folder.join(IMPORTED);
+        durable::write_file(&path, b"").map_err(|source| TrustError::state(&path, source))
+    }
+
+    /// Whether the state in `folder` came from a copy alone.
+    pub(crate) fn is_imported(folder: &Path) -> bool {
+        folder.join(IMPORTED).symlink_metadata().is_ok()
+    }
+
+    /// Takes the note away.
+    pub(crate) fn forget_import(folder: &Path) -> Result<(), TrustError> {
+        let path = folder.join(IMPORTED);
+        match std::fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(TrustError::state(&path, source))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Cached bytes of a target, not verified here.
+    pub(crate) fn cached_target(&self, path: &str) -> Option<Vec<u8>> {
+        self.load(&format!("targets/{path}")).ok().flatten()
     }
 
     /// Whether a metadata file could not be kept since this was last asked.

@@ -17,8 +17,7 @@ use sigstore_tuf::{Error, TargetFile, TrustedMetadataSet, Updater};
 use crate::error::TrustError;
 use crate::metadata::whole_seconds;
 use crate::store::TrustStore;
-use source::FETCHES_MAX;
-pub(crate) use source::{Reach, Source, fetch};
+pub(crate) use source::{FETCHES_MAX, Reach, Source, fetch};
 
 /// Checks the metadata of one registry.
 pub(crate) trait Verifier: Send + Sync {

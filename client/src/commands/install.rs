@@ -1,9 +1,13 @@
 //! `provisioning install`: packages, bundles and channels.
 
+use std::path::{Path, PathBuf};
+
 use clap::Args as ClapArgs;
 use provisioning_package::Spec;
 
+use crate::commands::import::say_how_to_use;
 use crate::context::Context;
+use crate::copying::{import, try_out};
 use crate::failure::{Exit, Outcome};
 use crate::planning::{Intent, SolveOptions};
 use crate::transaction::{Mode, carry_out};
@@ -16,9 +20,13 @@ use crate::transaction::{Mode, carry_out};
 /// replaces the earlier one for that package, and a new bundle the earlier bundle.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Args {
-    /// What to install: `core@3.1.0`, `mongodb`, `stable-3.2`
-    #[arg(required = true, value_name = "SPEC")]
+    /// What to install: `core@3.1.0`, `mongodb`, `stable-3.2`; with `--from` what the file
+    /// was made for, where nothing is named
+    #[arg(required_unless_present = "from", value_name = "SPEC")]
     specs: Vec<String>,
+    /// Take everything from this exported file, without a network: `import`, then install
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
     #[command(flatten)]
     how: How,
 }
@@ -46,7 +54,30 @@ pub(crate) struct How {
 
 /// Runs it.
 pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
-    install(&parse(&args.specs)?, &args.how, context).await
+    match &args.from {
+        Some(file) => install_from(file, args, context).await,
+        None => install(&parse(&args.specs)?, &args.how, context).await,
+    }
+}
+
+/// Installs from an exported file. A dry run takes nothing over.
+async fn install_from(file: &Path, args: &Args, context: &Context) -> Outcome<Exit> {
+    let file = context.env.absolute(file);
+    let typed = parse(&args.specs)?;
+    let specs_of = |specs: &[String]| match typed.as_slice() {
+        [] => parse(specs),
+        typed => Ok(typed.to_vec()),
+    };
+    if args.how.dry_run {
+        let tried = try_out(&file, context).await?;
+        let specs = specs_of(&tried.imported.specs)?;
+        return install(&specs, &args.how, &tried.context).await;
+    }
+    let imported = import(&file, context).await?;
+    say_how_to_use(&imported, context);
+    let mut context = context.clone();
+    context.settings.use_offline(&imported.registry);
+    install(&specs_of(&imported.specs)?, &args.how, &context).await
 }
 
 /// Reads what was typed.

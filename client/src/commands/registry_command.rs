@@ -70,6 +70,8 @@ fn add(location: &RegistryLocation, context: &Context) -> Outcome<()> {
     let said = context.settings.said_fingerprint();
     config.add(location, said.as_ref());
     config.save()?;
+    // Whoever names a registry wants it asked, also where an import was all we knew of it.
+    provisioning_trust::forget_import(&context.settings.trust_state(location)?)?;
     let path = config.path().display().to_string();
     let document = ListedRegistry {
         url: location.to_string(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use provisioning_compat::{
     Change, Hold, InvalidLockfile, LockedRegistry, Lockfile, Versions, changes,
 };
-use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, plan};
+use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, Unpacks, plan};
 use provisioning_package::{Digest, PackageName, Spec, Target};
 
 use super::registry::Registry;
@@ -181,6 +181,7 @@ pub(crate) async fn plan_of_lock(
             target: *target,
             digest: *digest,
             size: size.unwrap_or_default(),
+            unpacks: None,
         });
     }
     if !unsized_ones.is_empty() {
@@ -228,6 +229,10 @@ async fn ask_sizes(
             return Err(other_bytes(&choice.name, &version, choice.target));
         }
         choice.size = archive.size;
+        choice.unpacks = Some(Unpacks {
+            bytes: archive.unpacked,
+            entries: archive.entries,
+        });
     }
     Ok(())
 }

@@ -56,7 +56,7 @@ impl Registry {
 }
 
 /// A temporary copy of the trusted state, so that a pinned root stays pinned.
-fn copy_of(state: &Path) -> Outcome<TempDir> {
+pub(crate) fn copy_of(state: &Path) -> Outcome<TempDir> {
     let scratch = tempfile::Builder::new()
         .prefix("provisioning-")
         .tempdir()

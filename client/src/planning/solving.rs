@@ -6,7 +6,7 @@ use provisioning_bundles::foreign_digests;
 use provisioning_compat::{
     Hold, Index, NoSolution, Owner, Request, Solution, Wanted, solve_within,
 };
-use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, plan};
+use provisioning_installers::{Choice, Generation, NewState, Plan, Requests, Unpacks, plan};
 use provisioning_package::{PackageName, Selector, Spec, Target, VersionReq};
 
 use super::consult::consult;
@@ -15,6 +15,7 @@ use super::specs::Asked;
 use super::unknown;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::registry::explain;
 
 /// How to solve.
 #[derive(Debug, Clone)]
@@ -87,6 +88,10 @@ impl Solved {
                 target: it.archive.target,
                 digest: it.archive.digest,
                 size: it.archive.size,
+                unpacks: Some(Unpacks {
+                    bytes: it.archive.unpacked,
+                    entries: it.archive.entries,
+                }),
             })
             .collect();
         plan(
@@ -127,6 +132,9 @@ pub(crate) async fn search<T>(
     request: &Request,
     take: impl FnOnce(Solution, &dyn Index) -> T,
 ) -> Outcome<T> {
+    let mut request = request.clone();
+    request.reach = registry.reader(context).await?.reach().cloned();
+    let request = &request;
     let found = consult(context, registry, request, |at_hand| {
         let is_unknown = |it: &&PackageName| at_hand.index.entry(it).is_none();
         if let Some(name) = asked.now.iter().find(is_unknown) {
@@ -145,8 +153,14 @@ pub(crate) async fn search<T>(
         Found::Solution(taken) => Ok(taken),
         Found::Foreign(failure) => Err(failure),
         Found::Nothing(problem) => {
+            // Looking for other bundles may miss some too, which is no cause of this.
+            let unreached = registry.reader(context).await?.unreached().to_vec();
             let problem = problem.with_bundles(request, &known_bundles(registry, context).await);
-            Err(no_solution(&problem, asked))
+            let failure = no_solution(&problem, asked);
+            Err(match &request.reach {
+                Some(reach) => explain(failure, &unreached, reach.because),
+                None => failure,
+            })
         }
         Found::Unknown(name) => {
             let reader = registry.reader(context).await?;

@@ -8,7 +8,7 @@ use provisioning_package::{BundleName, Kind, PackageName};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure};
-use crate::registry::RegistryReader;
+use crate::registry::{RegistryReader, explain};
 use crate::write_api::WriteClient;
 
 /// How many names the registry's search is asked for.
@@ -24,6 +24,9 @@ pub(super) async fn package(
     name: &str,
     requests: &Requests,
 ) -> Failure {
+    if let Some(failure) = out_of_reach(reader, name) {
+        return failure;
+    }
     let failure = refusal(name, requests);
     let known: Vec<PackageName> = known_names(context, reader, name, requests)
         .await
@@ -63,8 +66,26 @@ fn refusal(name: &str, requests: &Requests) -> Failure {
         .with_explanation(refusal.to_json())
 }
 
+/// A name that may well exist, but of which nothing is known here.
+fn out_of_reach(reader: &RegistryReader, name: &str) -> Option<Failure> {
+    let names: Vec<String> = reader
+        .unreached()
+        .iter()
+        .filter(|it| *it == name)
+        .take(1)
+        .cloned()
+        .collect();
+    let because = reader.reach()?.because;
+    let failure = Failure::new("out-of-reach", format!("nothing is known here of `{name}`"))
+        .with_exit(Exit::NoSolution);
+    (!names.is_empty()).then(|| explain(failure, &names, because).with_hint("nothing was changed"))
+}
+
 /// No bundle and no channel has this name.
 pub(super) async fn bundle(reader: &mut RegistryReader, name: &BundleName) -> Failure {
+    if let Some(failure) = out_of_reach(reader, name.as_str()) {
+        return failure;
+    }
     let failure = Failure::new(
         "unknown-bundle",
         format!("the registry has no bundle or channel `{name}`"),
@@ -113,7 +134,7 @@ async fn known_names(
         let drafts = matrix.read.bundles.values();
         known.extend(drafts.flat_map(|it| it.members.iter().map(|(it, _)| it.clone())));
     }
-    if context.settings.offline {
+    if context.settings.offline || reader.discovery().is_none() {
         return known;
     }
     if let Ok(api) = WriteClient::open_anonymous(context).await {

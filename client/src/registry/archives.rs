@@ -5,29 +5,25 @@
 //! does not depend on an archive's size.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use provisioning_package::{Digest, Hasher, HashingReader};
-use provisioning_trust::TransportError;
 
-use super::source::{FileStream, Source, cause_of};
+use super::cache_lock;
+use super::source::Source;
+use super::transfer::{Failed, transfer};
 use crate::durable::sync_folder;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::output::{Bar, Progress};
+use crate::output::Progress;
 
 #[cfg(test)]
 mod tests;
 
 /// How many archives are fetched at a time.
-const FETCHES_MAX: usize = 4;
-/// How often a transfer that broke off is taken up again.
-const RESUMES_MAX: usize = 8;
-/// How long to wait before taking one up again.
-const RESUME_DELAY: Duration = Duration::from_millis(500);
+const FETCHES_MAX: usize = 6;
 
 /// An archive to fetch, as signed metadata describes it.
 #[derive(Debug, Clone)]
@@ -42,26 +38,27 @@ pub(crate) struct WantedArchive {
 
 /// The folder that archives are kept in.
 #[derive(Debug, Clone)]
-pub(super) struct ArchiveCache {
+pub(crate) struct ArchiveCache {
     folder: PathBuf,
 }
 
 /// An archive that is being written.
-struct Part {
-    path: PathBuf,
-    file: File,
-    hasher: Hasher,
+pub(super) struct Part {
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) hasher: Hasher,
 }
 
 impl ArchiveCache {
-    pub(super) fn new(cache: &Path) -> Self {
+    /// The archives below `cache`, which need not be there yet.
+    pub(crate) fn new(cache: &Path) -> Self {
         Self {
             folder: cache.join("archives/sha256"),
         }
     }
 
-    /// Fetches all, several at a time; the paths come in the order asked. Without a source,
-    /// only what is in the cache can be had.
+    /// Fetches all, several at a time and the largest first; the paths come in the order
+    /// asked. Without a source, only what is in the cache can be had.
     pub(super) async fn fetch_all(
         &self,
         source: Option<&Source>,
@@ -71,11 +68,19 @@ impl ArchiveCache {
     ) -> Outcome<Vec<PathBuf>> {
         std::fs::create_dir_all(&self.folder)
             .map_err(|problem| Failure::io("create", &self.folder, &problem))?;
-        futures_util::stream::iter(wanted)
-            .map(|it| self.fetch(source, base, it, progress))
-            .buffered(FETCHES_MAX)
+        cache_lock::hold(&self.folder);
+        let mut order: Vec<usize> = (0..wanted.len()).collect();
+        order.sort_by_key(|it| std::cmp::Reverse(wanted[*it].size));
+        let mut places: Vec<(usize, PathBuf)> = futures_util::stream::iter(order)
+            .map(|it| async move {
+                let place = self.fetch(source, base, &wanted[it], progress).await?;
+                Ok::<_, Failure>((it, place))
+            })
+            .buffer_unordered(FETCHES_MAX)
             .try_collect()
-            .await
+            .await?;
+        places.sort();
+        Ok(places.into_iter().map(|(_, place)| place).collect())
     }
 
     async fn fetch(
@@ -93,22 +98,30 @@ impl ArchiveCache {
         let path = format!("{base}sha256/{}", wanted.digest.hex());
         let bar = progress.bytes(&wanted.label, wanted.size);
         let mut part = self.open_part(wanted).await?;
-        let resumed = part.hasher.length() > 0;
-        transfer(source, &path, wanted, &mut part, &bar).await?;
-        if resumed && !part.is_right(wanted) {
-            // What arrived before may have been of no use; once more from the start.
-            part.restart()
-                .map_err(|problem| Failure::io("write", &part.path, &problem))?;
-            transfer(source, &path, wanted, &mut part, &bar).await?;
+        let mut causes = Vec::new();
+        let mut worst: Option<Failed> = None;
+        for from in source.for_archives() {
+            match transfer(from, &path, wanted, &mut part, &bar).await? {
+                Ok(()) => {
+                    finish(&part, &place)?;
+                    sync_folder(&self.folder)?;
+                    return Ok(place);
+                }
+                Err(failed) => {
+                    causes.push(format!("{}: {}", from.address(), failed.reason));
+                    worst = Some(match worst {
+                        Some(worst) if worst.kind >= failed.kind => worst,
+                        _ => failed,
+                    });
+                }
+            }
         }
-        if !part.is_right(wanted) {
-            let _ = std::fs::remove_file(&part.path);
-            let (digest, length) = part.hasher.finish();
-            return Err(wrong_bytes(wanted, digest, length));
+        if part.hasher.length() == 0 {
+            part.remove();
         }
-        finish(&part, &place)?;
-        sync_folder(&self.folder)?;
-        Ok(place)
+        let failed = worst.expect("there is at least the registry itself");
+        let causes = if causes.len() > 1 { causes } else { Vec::new() };
+        Err(failed.into_failure(wanted).with_causes(causes))
     }
 
     /// The file to write into: what arrived before, if no other process is at it.
@@ -149,6 +162,7 @@ pub(crate) async fn take_cached(
     wanted: &[WantedArchive],
 ) -> Outcome<Option<Vec<PathBuf>>> {
     let cache = ArchiveCache::new(cache);
+    cache_lock::hold(&cache.folder);
     let mut places = Vec::new();
     for it in wanted {
         let place = cache.folder.join(it.digest.hex());
@@ -163,7 +177,7 @@ pub(crate) async fn take_cached(
 /// Takes up what arrived before by hashing it again.
 fn resume(path: PathBuf, mut file: File, size: u64) -> io::Result<Part> {
     let mut hasher = Hasher::new();
-    if file.metadata()?.len() >= size {
+    if file.metadata()?.len() > size {
         file.set_len(0)?;
     }
     let mut buffer = vec![0; 256 * 1024];
@@ -201,87 +215,46 @@ fn is_still_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Streams the rest of an archive, taking it up again where a transfer breaks off.
-async fn transfer(
-    source: &Source,
-    path: &str,
-    wanted: &WantedArchive,
-    part: &mut Part,
-    bar: &Bar,
-) -> Outcome<()> {
-    let mut breaks = 0;
-    while part.hasher.length() < wanted.size {
-        let before = part.hasher.length();
-        let problem = match source.stream(path, before).await {
-            Ok(None) => return Err(absent(wanted)),
-            Ok(Some(stream)) => match receive(stream, wanted, part, bar).await? {
-                Ok(()) => break,
-                Err(problem) => problem,
-            },
-            Err(problem) => problem,
-        };
-        breaks += 1;
-        if breaks > RESUMES_MAX || !matches!(problem, TransportError::Unreachable { .. }) {
-            return Err(broken_off(wanted, &problem));
-        }
-        tracing::debug!(archive = wanted.label, "taking up again: {problem}");
-        tokio::time::sleep(RESUME_DELAY).await;
-    }
-    Ok(())
-}
-
-/// Writes a stream to the end. The outer error is final, the inner one may be tried again.
-async fn receive(
-    mut stream: FileStream,
-    wanted: &WantedArchive,
-    part: &mut Part,
-    bar: &Bar,
-) -> Outcome<Result<(), TransportError>> {
-    if stream.offset != part.hasher.length() {
-        if stream.offset != 0 {
-            return Err(wrong_bytes(wanted, Digest::of(b""), stream.offset));
-        }
-        part.restart()
-            .map_err(|problem| Failure::io("write", &part.path, &problem))?;
-    }
-    bar.restart_at(part.hasher.length());
-    while let Some(chunk) = stream.chunks.next().await {
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let length = part.hasher.length() + chunk.len() as u64;
-        if length > wanted.size {
-            let _ = std::fs::remove_file(&part.path);
-            return Err(Failure::new(
-                "archive-too-long",
-                format!("the archive of {} is longer than signed", wanted.label),
-            )
-            .with_cause(format!("{} bytes were signed", wanted.size))
-            .with_hint("nothing was installed; try again, or use another mirror")
-            .with_exit(Exit::Verification));
-        }
-        part.file
-            .write_all(&chunk)
-            .map_err(|problem| Failure::io("write", &part.path, &problem))?;
-        part.hasher.update(&chunk);
-        bar.advance(chunk.len() as u64);
-    }
-    Ok(Ok(()))
-}
-
 impl Part {
     /// Whether exactly what was signed has arrived.
-    fn is_right(&self, wanted: &WantedArchive) -> bool {
+    pub(super) fn is_right(&self, wanted: &WantedArchive) -> bool {
         self.hasher.clone().finish() == (wanted.digest, wanted.size)
     }
 
     /// Forgets what arrived.
-    fn restart(&mut self) -> io::Result<()> {
-        self.file.set_len(0)?;
-        self.file.seek(SeekFrom::Start(0))?;
+    pub(super) fn restart(&mut self) -> Outcome<()> {
+        self.file
+            .set_len(0)
+            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
+            .map_err(|problem| Failure::io("write", &self.path, &problem))?;
         self.hasher = Hasher::new();
         Ok(())
+    }
+
+    /// Where the `ETag` of what arrived is kept.
+    fn etag_path(&self) -> PathBuf {
+        self.path.with_extension("etag")
+    }
+
+    /// The `ETag` under which `address` sent what arrived.
+    pub(super) fn etag(&self, address: &str) -> Option<String> {
+        let text = std::fs::read_to_string(self.etag_path()).ok()?;
+        let (from, etag) = text.split_once('\n')?;
+        (from == address).then(|| etag.to_owned())
+    }
+
+    /// Notes the `ETag` for the next time. Without it a resumption is checked later, by digest.
+    pub(super) fn note_etag(&self, address: &str, etag: Option<&str>) {
+        let path = self.etag_path();
+        let _ = match etag {
+            Some(etag) => std::fs::write(path, format!("{address}\n{etag}")),
+            None => std::fs::remove_file(path),
+        };
+    }
+
+    fn remove(&self) {
+        let _ = std::fs::remove_file(&self.path);
+        let _ = std::fs::remove_file(self.etag_path());
     }
 }
 
@@ -290,7 +263,9 @@ fn finish(part: &Part, place: &Path) -> Outcome<()> {
     part.file
         .sync_all()
         .and_then(|()| std::fs::rename(&part.path, place))
-        .map_err(|problem| Failure::io("finish", place, &problem))
+        .map_err(|problem| Failure::io("finish", place, &problem))?;
+    let _ = std::fs::remove_file(part.etag_path());
+    Ok(())
 }
 
 /// Whether the cache holds the archive, whole. Disks rot and people edit, so the digest is
@@ -304,6 +279,7 @@ async fn is_cached(place: PathBuf, wanted: WantedArchive) -> Outcome<bool> {
         let read = io::copy(&mut reader, &mut io::sink());
         let (digest, length) = reader.finish();
         if read.is_ok() && digest == wanted.digest && length == wanted.size {
+            cache_lock::note_use(&place);
             return Ok(true);
         }
         let _ = std::fs::remove_file(&place);
@@ -321,34 +297,6 @@ async fn blocking<T: Send + 'static>(
         .expect("disk work neither panics nor is cancelled")
 }
 
-fn wrong_bytes(wanted: &WantedArchive, seen: Digest, length: u64) -> Failure {
-    Failure::new(
-        "archive-digest",
-        format!("the archive of {} is not what was signed", wanted.label),
-    )
-    .with_cause(format!(
-        "signed: `{}`, {} bytes",
-        wanted.digest.prefixed(),
-        wanted.size
-    ))
-    .with_cause(format!("received: `{}`, {length} bytes", seen.prefixed()))
-    .with_hint("nothing was installed; try again, or use another mirror")
-    .with_exit(Exit::Verification)
-}
-
-fn absent(wanted: &WantedArchive) -> Failure {
-    Failure::new(
-        "archive-missing",
-        format!("the registry does not have the archive of {}", wanted.label),
-    )
-    .with_cause(format!(
-        "`{}` is signed but not served",
-        wanted.digest.prefixed()
-    ))
-    .with_hint("the copy is incomplete: use another mirror, or tell the registry's operator")
-    .with_exit(Exit::Verification)
-}
-
 fn offline(wanted: &WantedArchive) -> Failure {
     Failure::new(
         "offline",
@@ -356,15 +304,4 @@ fn offline(wanted: &WantedArchive) -> Failure {
     )
     .with_hint("run the command once without `--offline`")
     .with_exit(Exit::Unreachable)
-}
-
-fn broken_off(wanted: &WantedArchive, problem: &TransportError) -> Failure {
-    let failure = Failure::new(
-        "registry-unreachable",
-        format!("cannot fetch the archive of {}", wanted.label),
-    );
-    failure
-        .with_chain(cause_of(problem))
-        .with_exit(Exit::Unreachable)
-        .with_hint("run the same command again: what has arrived is kept and taken up")
 }

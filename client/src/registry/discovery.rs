@@ -45,7 +45,7 @@ fn unreachable(problem: &TransportError, location: &RegistryLocation) -> Failure
         .with_hint("check the address and the network; `provisioning config show` tells where the address comes from")
 }
 
-fn no_registry(location: &RegistryLocation, why: &str) -> Failure {
+pub(super) fn no_registry(location: &RegistryLocation, why: &str) -> Failure {
     Failure::new(
         "not-a-registry",
         format!("what answers at `{location}` is no registry"),

@@ -60,9 +60,12 @@ impl Folder {
         file.seek(SeekFrom::Start(offset))
             .await
             .map_err(unreachable)?;
+        let total = file.metadata().await.map_err(unreachable)?.len();
         let chunks = ReaderStream::with_capacity(file, CHUNK_BYTES);
         Ok(Some(FileStream {
             offset,
+            total: Some(total),
+            etag: None,
             chunks: chunks.map(|it| it.map_err(unreachable)).boxed(),
         }))
     }

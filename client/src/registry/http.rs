@@ -1,20 +1,26 @@
 //! A registry's files from a server, over HTTP.
 //!
 //! Whatever arrives is verified by others; here belong time-outs, size caps, retries of
-//! what may be tried again, and that a redirect never leaves the scheme.
+//! what may be tried again, credentials that go to the one server that asked for them, and
+//! that a redirect never leaves the scheme. Addresses may carry secrets (a signed link to a
+//! bucket), so an error never repeats the one that a server sent.
 
 use std::error::Error;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use provisioning_trust::TransportError;
-use reqwest::header::{CONTENT_RANGE, RANGE};
+use reqwest::header::{CONTENT_RANGE, ETAG, IF_MATCH, RANGE};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, Response, StatusCode};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, StatusCode};
+use tokio::sync::OnceCell;
 use url::Url;
 
-use super::source::FileStream;
-use crate::credentials::Secret;
+use super::pace::{Backoff, Pace};
+use super::source::{FileStream, Resumption};
+use crate::credentials::{Authorization, Chain};
 use crate::failure::{Failure, Outcome};
 use crate::settings::RegistryLocation;
 
@@ -24,19 +30,40 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many redirects are followed.
 const REDIRECTS_MAX: usize = 5;
-/// How long to wait before each further try.
-const RETRY_DELAYS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
+/// How often a small file is asked for again.
+const RETRIES_MAX: u32 = 2;
+
+/// How the network is used: what the user said of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Network {
+    /// Certificates that are trusted beside the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Where credentials are looked for, once they are asked for.
+    pub(crate) credentials: Chain,
+}
 
 /// A registry's server.
 #[derive(Debug)]
 pub(crate) struct Server {
     client: Client,
     base: Url,
-    token: Option<Secret>,
+    chain: Chain,
+    /// What was found, once it was looked for.
+    found: OnceCell<Option<Authorization>>,
+    /// Whether it wants credentials with every request.
+    wants_credentials: AtomicBool,
+}
+
+/// An answer that is none, and whether asking again may help.
+#[derive(Debug, thiserror::Error)]
+#[error("the server answered {status}")]
+pub(super) struct BadAnswer {
+    status: StatusCode,
+    retry_after: Option<Duration>,
 }
 
 /// The HTTP client for reading the registry at `location`.
-fn reading_client(location: &RegistryLocation) -> Outcome<Client> {
+fn reading_client(location: &RegistryLocation, network: &Network) -> Outcome<Client> {
     let scheme = location.url().scheme().to_owned();
     let policy = Policy::custom(move |attempt| {
         if attempt.previous().len() > REDIRECTS_MAX {
@@ -49,27 +76,38 @@ fn reading_client(location: &RegistryLocation) -> Outcome<Client> {
             attempt.error("a redirect to another scheme is not followed")
         }
     });
-    build(
-        location,
-        Client::builder()
-            .read_timeout(SILENCE_TIMEOUT)
-            .redirect(policy),
-    )
+    let builder = Client::builder()
+        .read_timeout(SILENCE_TIMEOUT)
+        .redirect(policy);
+    build(location, network.ca_file.as_deref(), builder)
 }
 
 /// The HTTP client for writing to the registry at `location`: it follows no redirects, so
 /// that a token goes nowhere else, and leaves time-outs to each request.
-pub(crate) fn writing_client(location: &RegistryLocation) -> Outcome<Client> {
-    build(location, Client::builder().redirect(Policy::none()))
+pub(crate) fn writing_client(
+    location: &RegistryLocation,
+    ca_file: Option<&std::path::Path>,
+) -> Outcome<Client> {
+    build(
+        location,
+        ca_file,
+        Client::builder().redirect(Policy::none()),
+    )
 }
 
-fn build(location: &RegistryLocation, builder: ClientBuilder) -> Outcome<Client> {
+fn build(
+    location: &RegistryLocation,
+    ca_file: Option<&std::path::Path>,
+    builder: ClientBuilder,
+) -> Outcome<Client> {
     let mut builder = builder
         .user_agent(concat!("provisioning/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(CONNECT_TIMEOUT);
     if location.url().scheme() == "http" {
         // A bare machine has no certificates, and without TLS it needs none.
         builder = builder.tls_certs_only([]);
+    } else if let Some(path) = ca_file {
+        builder = builder.tls_certs_merge(certificates(path)?);
     }
     builder.build().map_err(|problem| {
         Failure::new("http-client", "cannot prepare HTTPS")
@@ -81,20 +119,33 @@ fn build(location: &RegistryLocation, builder: ClientBuilder) -> Outcome<Client>
     })
 }
 
+/// The certificates of a PEM file.
+fn certificates(path: &std::path::Path) -> Outcome<Vec<Certificate>> {
+    let bytes = std::fs::read(path).map_err(|it| Failure::io("read", path, &it))?;
+    let all = Certificate::from_pem_bundle(&bytes).unwrap_or_default();
+    if all.is_empty() {
+        return Err(Failure::usage(format!(
+            "`ca-file` names `{}`, which holds no certificate in PEM form",
+            path.display()
+        )));
+    }
+    Ok(all)
+}
+
 impl Server {
-    pub(super) fn new(location: &RegistryLocation) -> Outcome<Self> {
+    pub(super) fn new(location: &RegistryLocation, network: &Network) -> Outcome<Self> {
         Ok(Self {
-            client: reading_client(location)?,
+            client: reading_client(location, network)?,
             base: location.url().clone(),
-            token: None,
+            chain: network.credentials.clone(),
+            found: OnceCell::new(),
+            wants_credentials: AtomicBool::new(false),
         })
     }
 
-    pub(super) fn with_token(self, token: Secret) -> Self {
-        Self {
-            token: Some(token),
-            ..self
-        }
+    /// From now on credentials go with every request.
+    pub(super) fn authorise(&self) {
+        self.wants_credentials.store(true, Ordering::Relaxed);
     }
 
     /// The whole of a small file.
@@ -103,17 +154,17 @@ impl Server {
         path: &str,
         max_bytes: u64,
     ) -> Result<Option<Vec<u8>>, TransportError> {
-        let mut delays = RETRY_DELAYS.iter();
+        let mut backoff = Backoff::new(RETRIES_MAX);
         loop {
             let problem = match self.fetch_once(path, max_bytes).await {
                 Err(problem @ TransportError::Unreachable { .. }) => problem,
                 settled => return settled,
             };
-            let Some(delay) = delays.next() else {
+            let Some(delay) = backoff.delay_after(&problem) else {
                 return Err(problem);
             };
-            tracing::debug!(path, "trying again: {problem}");
-            tokio::time::sleep(*delay).await;
+            tracing::debug!(path, ?delay, "trying again: {problem}");
+            tokio::time::sleep(delay).await;
         }
     }
 
@@ -122,7 +173,7 @@ impl Server {
         path: &str,
         max_bytes: u64,
     ) -> Result<Option<Vec<u8>>, TransportError> {
-        let Some(mut response) = self.ask(path, None).await? else {
+        let Some(response) = self.ask(path, &Resumption::default()).await? else {
             return Ok(None);
         };
         let too_large = || TransportError::TooLarge { max_bytes };
@@ -130,55 +181,58 @@ impl Server {
             return Err(too_large());
         }
         let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+        let mut pace = Pace::start();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(broken)?;
             if (bytes.len() + chunk.len()) as u64 > max_bytes {
                 return Err(too_large());
             }
             bytes.extend_from_slice(&chunk);
+            pace.took(chunk.len())?;
         }
         Ok(Some(bytes))
     }
 
-    /// A file from `offset` on, or from its start where the server does not know `Range`.
+    /// A file from some position on, or from its start where the server does not know
+    /// `Range`, or no longer has the bytes that came before.
     pub(super) async fn stream(
         &self,
         path: &str,
-        offset: u64,
+        from: &Resumption,
     ) -> Result<Option<FileStream>, TransportError> {
-        let wanted = (offset > 0).then_some(offset);
-        let Some(response) = self.ask(path, wanted).await? else {
+        let Some(response) = self.ask(path, from).await? else {
             return Ok(None);
         };
-        let offset = match response.status() {
-            StatusCode::PARTIAL_CONTENT => first_byte(&response).ok_or_else(|| {
-                unreachable("the server answered with a part that it does not name".to_owned())
-            })?,
-            _ => 0,
+        let etag = response.headers().get(ETAG).and_then(|it| it.to_str().ok());
+        let etag = etag.filter(|it| !it.starts_with("W/")).map(str::to_owned);
+        let (offset, total) = match response.status() {
+            StatusCode::PARTIAL_CONTENT => {
+                let (first, total) = part_of(&response).ok_or_else(|| {
+                    unreachable("the server answered with a part that it does not name")
+                })?;
+                (first, total)
+            }
+            _ => (0, response.content_length()),
         };
         Ok(Some(FileStream {
             offset,
-            chunks: response.bytes_stream().map_err(unreachable).boxed(),
+            total,
+            etag,
+            chunks: response.bytes_stream().map_err(broken).boxed(),
         }))
     }
 
-    /// Asks for a file; `None` where the server has none.
-    async fn ask(&self, path: &str, from: Option<u64>) -> Result<Option<Response>, TransportError> {
-        let url = self.base.join(path).map_err(unreachable)?;
-        if url.scheme() != self.base.scheme() {
-            return Err(TransportError::Refused {
-                reason: format!("`{url}` has another scheme than the registry"),
-            });
+    /// Asks for a file; `None` where the server has none. Credentials are looked for once the
+    /// server wants some.
+    async fn ask(&self, path: &str, from: &Resumption) -> Result<Option<Response>, TransportError> {
+        let is_ours = self.is_ours(path);
+        let has_shown = is_ours && self.wants_credentials.load(Ordering::Relaxed);
+        let mut response = self.send(path, from, has_shown).await?;
+        if response.status() == StatusCode::UNAUTHORIZED && is_ours && !has_shown {
+            self.authorise();
+            response = self.send(path, from, true).await?;
         }
-        tracing::debug!(%url, ?from, "GET");
-        let is_ours = url.origin() == self.base.origin();
-        let mut request = self.client.get(url);
-        if let Some(token) = self.token.as_ref().filter(|_| is_ours) {
-            request = request.bearer_auth(token.expose());
-        }
-        if let Some(offset) = from {
-            request = request.header(RANGE, format!("bytes={offset}-"));
-        }
-        let response = request.send().await.map_err(unreachable)?;
         match response.status() {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => Ok(Some(response)),
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
@@ -190,16 +244,108 @@ impl Server {
                     reason: format!("the server answered {status}"),
                 })
             }
-            status => Err(unreachable(format!("the server answered {status}"))),
+            status => Err(unreachable(BadAnswer {
+                status,
+                retry_after: retry_after(&response),
+            })),
         }
+    }
+
+    async fn send(
+        &self,
+        path: &str,
+        from: &Resumption,
+        shows_credentials: bool,
+    ) -> Result<Response, TransportError> {
+        let url = self.base.join(path).map_err(unreachable)?;
+        if url.scheme() != self.base.scheme() {
+            return Err(TransportError::Refused {
+                reason: format!("`{url}` has another scheme than the registry"),
+            });
+        }
+        tracing::debug!(%url, offset = from.offset, "GET");
+        let mut request = self.client.get(url);
+        if shows_credentials {
+            request = authorised(request, self.credentials().await.as_ref());
+        }
+        if from.offset > 0 {
+            request = request.header(RANGE, format!("bytes={}-", from.offset));
+            if let Some(etag) = &from.etag {
+                request = request.header(IF_MATCH, etag);
+            }
+        }
+        request.send().await.map_err(broken)
+    }
+
+    /// Whether a path leads to the server that credentials are for.
+    fn is_ours(&self, path: &str) -> bool {
+        self.base
+            .join(path)
+            .is_ok_and(|it| it.origin() == self.base.origin())
+    }
+
+    async fn credentials(&self) -> Option<Authorization> {
+        let look = || async {
+            let (chain, base) = (self.chain.clone(), self.base.clone());
+            let found = tokio::task::spawn_blocking(move || chain.find(&base)).await;
+            found.unwrap_or_default()
+        };
+        self.found.get_or_init(look).await.clone()
     }
 }
 
-/// The first byte that a `206` answer carries: `bytes 100-199/200`.
-fn first_byte(response: &Response) -> Option<u64> {
+fn authorised(request: RequestBuilder, by: Option<&Authorization>) -> RequestBuilder {
+    match by {
+        Some(Authorization::Bearer(token)) => request.bearer_auth(token.expose()),
+        Some(Authorization::Basic { login, password }) => {
+            request.basic_auth(login, Some(password.expose()))
+        }
+        None => request,
+    }
+}
+
+impl BadAnswer {
+    /// Whether the file is no longer the one that a part of is here.
+    pub(super) fn is_changed(&self) -> bool {
+        matches!(
+            self.status,
+            StatusCode::PRECONDITION_FAILED | StatusCode::RANGE_NOT_SATISFIABLE
+        )
+    }
+
+    /// Whether the same request may do better later.
+    pub(super) fn is_transient(&self) -> bool {
+        self.status.is_server_error()
+            || matches!(
+                self.status,
+                StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS
+            )
+    }
+
+    /// How long the server asks to be left alone.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+/// `Retry-After` in seconds. Dates are not read: the clock of neither side is to be trusted.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let text = response.headers().get("retry-after")?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// The first byte that a `206` answer carries, and the length of the whole:
+/// `bytes 100-199/200`.
+fn part_of(response: &Response) -> Option<(u64, Option<u64>)> {
     let range = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    let (first, _) = range.strip_prefix("bytes ")?.split_once('-')?;
-    first.trim().parse().ok()
+    let (part, total) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = part.split_once('-')?;
+    Some((first.trim().parse().ok()?, total.trim().parse().ok()))
+}
+
+/// An error of the network, without the address, which a redirect may have put a secret in.
+fn broken(problem: reqwest::Error) -> TransportError {
+    unreachable(problem.without_url())
 }
 
 fn unreachable(problem: impl Into<Box<dyn Error + Send + Sync>>) -> TransportError {
@@ -229,7 +375,7 @@ mod tests {
             }
         });
         let location = RegistryLocation::parse(&address, &bare(&[])).unwrap();
-        Server::new(&location).unwrap()
+        Server::new(&location, &Network::default()).unwrap()
     }
 
     #[tokio::test]

@@ -10,7 +10,7 @@ pub(crate) struct Key {
 }
 
 /// Every setting, in the order of `config show`.
-pub(crate) const KEYS: [Key; 13] = [
+pub(crate) const KEYS: [Key; 18] = [
     key("registry", "PROVISIONING_REGISTRY"),
     key("root-fingerprint", "PROVISIONING_ROOT_FINGERPRINT"),
     key("prefix", "PROVISIONING_PREFIX"),
@@ -24,6 +24,11 @@ pub(crate) const KEYS: [Key; 13] = [
     key("lock-timeout", "PROVISIONING_LOCK_TIMEOUT"),
     key("min-age", "PROVISIONING_MIN_AGE"),
     key("cache-dir", "PROVISIONING_CACHE_DIR"),
+    key("cache-max-size", "PROVISIONING_CACHE_MAX_SIZE"),
+    key("max-offline-age", "PROVISIONING_MAX_OFFLINE_AGE"),
+    key("mirrors", "PROVISIONING_MIRRORS"),
+    key("ca-file", "PROVISIONING_CA_FILE"),
+    key("credential-helper", "PROVISIONING_CREDENTIAL_HELPER"),
 ];
 
 /// The least likeness of a setting that is offered instead.

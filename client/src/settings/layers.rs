@@ -18,6 +18,8 @@ use crate::failure::{Failure, Outcome};
 const MACHINE_FILE: &str = "/etc/provisioning/config.toml";
 /// What a workspace's file is called.
 const WORKSPACE_FILE: &str = "provisioning.toml";
+/// The one key that may hold a list.
+pub(super) const MIRRORS: &str = "mirrors";
 /// The table in which each registry's fingerprint is kept.
 pub(super) const REGISTRIES: &str = "registries";
 
@@ -56,6 +58,10 @@ impl fmt::Display for Origin {
         }
     }
 }
+
+/// What a workspace's file may not say: it comes with a repository that a stranger may have
+/// made, and these run a command or make us believe a server.
+const NOT_OF_WORKSPACES: [&str; 2] = ["ca-file", "credential-helper"];
 
 /// A parsed configuration file.
 #[derive(Debug, Clone)]
@@ -148,9 +154,16 @@ impl Layers {
         let Some(table) = read_table(path)? else {
             return Ok(None);
         };
-        for key in &KEYS {
+        let is_workspaces = path.parent() == self.workspace.as_deref();
+        let forbidden = |name: &str| is_workspaces && NOT_OF_WORKSPACES.contains(&name);
+        for key in KEYS.iter().filter(|it| !forbidden(it.name)) {
             if let Some(value) = table.get(key.name) {
-                let text = scalar(value).ok_or_else(|| {
+                let read = if key.name == MIRRORS {
+                    addresses
+                } else {
+                    scalar
+                };
+                let text = read(value).ok_or_else(|| {
                     Failure::usage(format!(
                         "`{}` in `{}` is not a text, number or boolean",
                         key.name,
@@ -199,6 +212,17 @@ impl Layers {
     pub(super) fn flag(&self, name: &str) -> Outcome<bool> {
         let value = self.typed(name, parse_switch)?;
         Ok(value.is_some_and(|it| it.value))
+    }
+
+    /// The mirrors that are written beside a registry, and the file that they are in.
+    pub(super) fn mirrors_of(&self, registry: &RegistryLocation) -> Option<(String, &Path)> {
+        self.files.iter().find_map(|file| {
+            let all = file.table.get(REGISTRIES)?.as_table()?;
+            let address = registry.to_string();
+            let spelled = [address.as_str(), address.trim_end_matches('/')];
+            let one = spelled.iter().find_map(|it| all.get(*it))?;
+            Some((addresses(one.get(MIRRORS)?)?, file.path.as_path()))
+        })
     }
 
     /// The fingerprint that `registry add` wrote beside a registry.
@@ -258,6 +282,15 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Boolean(on) => Some(on.to_string()),
         Value::Float(_) | Value::Datetime(_) | Value::Array(_) | Value::Table(_) => None,
     }
+}
+
+/// A list of addresses, as one text: they have no blanks in them.
+fn addresses(value: &Value) -> Option<String> {
+    let Value::Array(all) = value else {
+        return scalar(value);
+    };
+    let words = all.iter().map(Value::as_str).collect::<Option<Vec<_>>>()?;
+    Some(words.join(" "))
 }
 
 /// The nearest folder from `folder` upwards that holds a workspace's file.

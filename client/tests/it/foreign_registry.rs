@@ -16,6 +16,8 @@ const EXPIRES: &str = "2099-01-01T00:00:00Z";
 pub(crate) struct ForeignRegistry {
     folder: TempDir,
     targets: Map<String, Value>,
+    /// When its timestamp ends.
+    pub(crate) timestamp_expires: String,
 }
 
 impl ForeignRegistry {
@@ -24,6 +26,7 @@ impl ForeignRegistry {
         Self {
             folder: TempDir::new().unwrap(),
             targets: Map::new(),
+            timestamp_expires: EXPIRES.to_owned(),
         }
     }
 
@@ -126,7 +129,10 @@ impl ForeignRegistry {
         signed["_type"] = json!(kind);
         signed["spec_version"] = json!("1.0.31");
         signed["version"] = json!(1);
-        signed["expires"] = json!(EXPIRES);
+        signed["expires"] = json!(match kind {
+            "timestamp" => &self.timestamp_expires,
+            _ => EXPIRES,
+        });
         let bytes = provisioning_trust::canonical_json(&signed).unwrap();
         let signature = hex::encode(key.sign(&bytes).to_bytes());
         let document = json!({"signed": signed, "signatures": [{"keyid": id, "sig": signature}]});

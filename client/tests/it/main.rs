@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adopt;
+mod air_gap;
 mod bundle;
+mod cache;
 mod changes;
 mod compat;
 mod config;
@@ -26,6 +28,7 @@ mod link;
 mod lock;
 mod matrix_lint;
 mod merges;
+mod mirror;
 mod package;
 mod peers;
 mod pins;

@@ -54,7 +54,10 @@ fn the_short_help_names_every_command_with_its_purpose() {
     link         Put a working copy in the place of a package, to try it before it is published
     unlink       Take linked working copies away; what is installed below comes back
     config       Show settings, and where each comes from
-    cache        Show where downloads are kept
+    cache        Show where downloads are kept and how many, and remove some
+    export       Write bundles and packages, with everything that they need, into one file
+    import       Take over what `export` wrote, without a network
+    mirror       Copy the registry, or what some bundles need, into a folder
     completions  Print a completion script for a shell, or install all of them with the manual pages
     man          Print the manual page, or write a page for every command into a folder
     self         Update this client, or remove it

@@ -122,6 +122,10 @@ fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Ve
                 Unusable::Yanked => (CauseKind::Yanked, yank_text(version)),
                 Unusable::OtherTarget => (CauseKind::OtherTarget, target_text(universe, version)),
                 Unusable::TooYoung => (CauseKind::TooYoung, age_text(universe)),
+                Unusable::OutOfReach => (
+                    CauseKind::OutOfReach,
+                    universe.request.out_of_reach_text().to_owned(),
+                ),
                 Unusable::Unlisted => (
                     CauseKind::Unlisted,
                     "unlisted: the matrix has no row for it, and `--strict` was given".to_owned(),

@@ -8,7 +8,7 @@ use provisioning_registry_api::bundle::{BundleDocument, BundleSequence};
 use super::sentences::specs_of_user;
 use super::{Cause, CauseKind};
 use crate::index::nearest_names;
-use crate::request::{Owner, Request, Wanted};
+use crate::request::{Owner, Request, Shortage, Wanted};
 use crate::solver::proof::Proof;
 use crate::solver::search;
 use crate::solver::universe::{Holding, Reason, Universe};
@@ -131,6 +131,12 @@ fn for_cause(
                 "versions of any age would fit: `provisioning --min-age 0s install {}`",
                 specs()
             )
+        }),
+        CauseKind::OutOfReach => Some(match universe.request.reach.as_ref()?.because {
+            Shortage::Offline => "without `--offline` the registry is asked for it".to_owned(),
+            Shortage::PartialCopy => {
+                format!("name it where the copy is made: `provisioning mirror DIR {name}`")
+            }
         }),
         CauseKind::Unlisted => fits(&|it| it.strict = false).then(|| {
             "without `--strict` it would fit: an unlisted version is taken with a warning"

@@ -93,16 +93,29 @@ fn warnings(universe: &Universe<'_>, picked: &Picked<'_>) -> Vec<Warning> {
             });
         }
         warnings.extend(retired(name, view));
-        let newer = view.unusable.iter().rev().find(|(it, why)| {
-            *why == Unusable::TooYoung
-                && it.version > version.version
-                && universe.meets(&VersionReq::STAR, &it.version)
-        });
-        if let Some((newer, _)) = newer {
+        let newer = |left_out: Unusable| {
+            view.unusable.iter().rev().filter(move |(it, why)| {
+                *why == left_out
+                    && it.version > version.version
+                    && universe.meets(&VersionReq::STAR, &it.version)
+            })
+        };
+        if let Some((newer, _)) = newer(Unusable::TooYoung).next() {
             warnings.push(Warning::PassedOver {
                 name: name.clone(),
                 version: newer.version.clone(),
                 chosen: version.version.clone(),
+            });
+        }
+        let left_out: Vec<Version> = newer(Unusable::OutOfReach)
+            .filter(|(it, _)| universe.request_admits(name, &it.version))
+            .map(|(it, _)| it.version.clone())
+            .collect();
+        if !left_out.is_empty() {
+            warnings.push(Warning::LeftOut {
+                name: name.clone(),
+                versions: left_out,
+                because: universe.request.out_of_reach_text(),
             });
         }
     }

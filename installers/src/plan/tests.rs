@@ -22,6 +22,7 @@ fn choice(package: &str, at: &str) -> Choice {
         target: Target::Any,
         digest: Digest::of(format!("{package} {at}").as_bytes()),
         size: 10,
+        unpacks: None,
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use provisioning_installers::{
     Applied, ApplyContext, Choice, Holder, InstallError, NewState, Observer, Plan, Prefix,
-    Requests, Silent, WriterLock, apply, plan, prepare,
+    Requests, Silent, Unpacks, WriterLock, apply, plan, prepare,
 };
 use provisioning_package::{BuildOptions, Digest, PackageName, Target, Version, build_archive};
 use tempfile::TempDir;
@@ -90,6 +90,10 @@ impl World {
                 target: Target::Any,
                 digest: facts.digest,
                 size: facts.size,
+                unpacks: Some(Unpacks {
+                    bytes: facts.unpacked,
+                    entries: facts.entries,
+                }),
             },
             archive,
         }

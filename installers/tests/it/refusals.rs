@@ -91,6 +91,18 @@ fn bytes_that_nobody_signed_are_refused_and_leave_nothing() {
 }
 
 #[test]
+fn an_archive_that_unpacks_to_more_than_was_signed_is_refused_and_leaves_nothing() {
+    let world = World::new();
+    for (bytes, entries) in [(1, u64::MAX), (u64::MAX, 1)] {
+        let mut larger = world.core("3.1.0");
+        larger.choice.unpacks = Some(provisioning_installers::Unpacks { bytes, entries });
+        let refused = world.install(&[&larger]).unwrap_err();
+        assert!(refused.is_verification(), "{refused}");
+        assert!(!world.prefix.root().exists());
+    }
+}
+
+#[test]
 fn an_archive_that_claims_another_name_is_refused() {
     let world = World::new();
     let mut claims = world.extension("redis", "1.0.0");

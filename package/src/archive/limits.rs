@@ -57,5 +57,8 @@ pub const ARCHIVE_MTIME_DEFAULT: u64 = 946_684_800;
 /// Latest time that a plain tar header can hold, in seconds since 1970.
 pub const ARCHIVE_MTIME_MAX: u64 = 0o77_777_777_777;
 
+/// Most files of one exported registry.
+pub const EXPORT_ENTRIES_MAX: u64 = 1_000_000;
+
 const MIB: u64 = 1024 * 1024;
 const GIB: u64 = 1024 * MIB;

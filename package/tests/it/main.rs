@@ -4,6 +4,7 @@
 
 mod build;
 mod closed;
+mod export;
 mod hostile;
 mod manifest;
 mod odd;

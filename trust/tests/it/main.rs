@@ -7,6 +7,7 @@
 mod attacks;
 mod canonical;
 mod conformance;
+mod copy;
 mod first_contact;
 mod keys;
 mod mutations;

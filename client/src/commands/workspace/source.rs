@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use provisioning_installers::{Choice, Generation, InstalledPackage, Prefix, Template};
+use provisioning_installers::{Choice, Generation, InstalledPackage, Prefix, Template, Unpacks};
 use provisioning_package::{
     Digest, Kind, PackageName, Selector, Spec, Target, Version, unpack_archive,
 };
@@ -166,6 +166,7 @@ impl Finder {
                 target: Target::Any,
                 digest,
                 size: 0,
+                unpacks: None,
             });
         }
         let entry = self.entry().await?;
@@ -298,6 +299,10 @@ fn choice(entry: &IndexEntry, version: &IndexVersion) -> Outcome<Choice> {
         target: archive.target,
         digest: archive.digest,
         size: archive.size,
+        unpacks: Some(Unpacks {
+            bytes: archive.unpacked,
+            entries: archive.entries,
+        }),
     })
 }
 

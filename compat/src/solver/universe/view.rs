@@ -51,6 +51,7 @@ pub(crate) enum Unusable {
     Yanked,
     OtherTarget,
     TooYoung,
+    OutOfReach,
     Unlisted,
     /// Not a fault of the version: another one is installed and held.
     NotInstalled,
@@ -196,7 +197,10 @@ impl<'a> Universe<'a> {
         let by = request
             .min_age
             .map(|least| request.now.checked_sub(least).unwrap_or(Timestamp::MIN));
-        known.survey.is_ascending && known.survey.offers_all(request.target, by) && !request.strict
+        known.survey.is_ascending
+            && known.survey.offers_all(request.target, by)
+            && !request.strict
+            && request.reach.is_none()
     }
 
     fn usable_one_by_one(
@@ -237,6 +241,8 @@ impl<'a> Universe<'a> {
             Some(Unusable::Yanked)
         } else if !is_installed && self.is_too_young(version) {
             Some(Unusable::TooYoung)
+        } else if !is_installed && self.is_out_of_reach(version) {
+            Some(Unusable::OutOfReach)
         } else if self.request.strict && self.matrix.is_unlisted(&entry.name, &version.version) {
             Some(Unusable::Unlisted)
         } else {
@@ -245,7 +251,7 @@ impl<'a> Universe<'a> {
     }
 
     /// Whether nothing that was asked for directly keeps a version out.
-    fn request_admits(&self, name: &PackageName, version: &Version) -> bool {
+    pub(crate) fn request_admits(&self, name: &PackageName, version: &Version) -> bool {
         let wanted = self.request.wanted.iter().filter(|it| it.name == *name);
         wanted
             .map(|it| &it.selector)
@@ -266,6 +272,14 @@ impl<'a> Universe<'a> {
                 }
                 Selector::Any | Selector::Latest => false,
             })
+    }
+
+    fn is_out_of_reach(&self, version: &IndexVersion) -> bool {
+        let archive = version.archive_for(self.request.target);
+        match (&self.request.reach, archive) {
+            (Some(reach), Some(archive)) => !reach.digests.contains(&archive.digest),
+            _ => false,
+        }
     }
 
     fn is_too_young(&self, version: &IndexVersion) -> bool {
