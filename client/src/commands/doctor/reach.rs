@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
@@ -20,7 +21,10 @@ pub(super) const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
 
 /// Asks the registry for its discovery document: the problem with that, or the registry's
 /// clock where it tells.
-pub(super) async fn probe(location: &RegistryLocation) -> Result<Option<Timestamp>, Problem> {
+pub(super) async fn probe(
+    location: &RegistryLocation,
+    ca_file: Option<&Path>,
+) -> Result<Option<Timestamp>, Problem> {
     if let Some(folder) = location.folder() {
         let path = folder.join(DISCOVERY.trim_start_matches('/'));
         return match std::fs::metadata(&path) {
@@ -32,7 +36,7 @@ pub(super) async fn probe(location: &RegistryLocation) -> Result<Option<Timestam
             )),
         };
     }
-    let client = writing_client(location).map_err(|it| Problem::of(&it))?;
+    let client = writing_client(location, ca_file).map_err(|it| Problem::of(&it))?;
     let url = location
         .url()
         .join(DISCOVERY.trim_start_matches('/'))

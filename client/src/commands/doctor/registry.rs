@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use provisioning_installers::{Generation, Prefix};
 use provisioning_package::{Kind, PackageName, Version};
+use provisioning_trust::is_imported;
 use serde::Deserialize;
 
 use super::reach::{CLOCK_SLACK, probe};
@@ -46,7 +47,7 @@ pub(super) async fn check(
     let state = context.settings.trust_state(location).ok();
     let mut clock = stepped_back(prefix, state.as_deref(), now);
     let mut is_reachable = true;
-    if context.settings.offline {
+    if context.settings.offline || state.as_deref().is_some_and(is_imported) {
         report.add(
             "registry",
             format!("`{location}`, not asked: offline"),
@@ -54,7 +55,7 @@ pub(super) async fn check(
         );
     } else {
         let spinner = context.output.progress().spinner("asking the registry");
-        let answer = probe(location).await;
+        let answer = probe(location, context.settings.ca_file.as_deref()).await;
         drop(spinner);
         match answer {
             Ok(date) => {
