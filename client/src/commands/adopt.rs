@@ -224,6 +224,7 @@ async fn choose(
             target: archive.target,
             digest: archive.digest,
             size: archive.size,
+            unpacks: None,
         };
         known.push((tree.clone(), choice));
     }
