@@ -12,18 +12,30 @@
 //! | [`git`] | git, run as a process |
 //! | [`affected`] | what a change touches, and why |
 //! | [`dependencies`] | which packages of a repository need which |
+//! | [`snapshot`] | the committed content of a repository, apart from the checkout |
+//! | [`version`] | a package's version from its tags |
+//! | [`actions`] | a configuration's own commands |
+//! | [`build`] | archives of packages |
+//! | [`specfile`] | the text of a specfile |
+//! | [`srpm`] | source and binary RPMs |
 //! | [`paths`] | paths and globs of a repository |
 //! | [`tree`] | the files of a repository, as far as somebody asks |
 //! | `facts` | `version.toml` and the metadata of `Cargo.toml` |
 
+pub mod actions;
 pub mod affected;
+pub mod build;
 pub mod config;
 pub mod dependencies;
 mod facts;
 pub mod git;
 pub mod paths;
 pub mod problem;
+pub mod snapshot;
+pub mod specfile;
+pub mod srpm;
 pub mod tree;
+pub mod version;
 pub mod yaml;
 
 pub use facts::{FACTS_FILE_BYTES_MAX, SourceError, read_facts};
