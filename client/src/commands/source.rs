@@ -8,7 +8,10 @@ use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 
 mod affected;
+mod build;
+mod making;
 mod repository;
+mod rpm;
 mod show;
 mod validate;
 
@@ -49,6 +52,10 @@ enum Action {
     Validate(validate::Args),
     Show(show::Args),
     Affected(affected::Args),
+    Build(build::Args),
+    LocalBuild(rpm::LocalBuildArgs),
+    Srpm(rpm::SrpmArgs),
+    PrepareSources(rpm::PrepareSourcesArgs),
 }
 
 /// Runs it.
@@ -58,5 +65,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         Action::Validate(args) => validate::run(args, repository, context),
         Action::Show(args) => show::run(args, repository, context),
         Action::Affected(args) => affected::run(args, repository, context),
+        Action::Build(args) => build::run(args, repository, context),
+        Action::LocalBuild(args) => rpm::run_local_build(args, repository, context),
+        Action::Srpm(args) => rpm::run_srpm(args, repository, context),
+        Action::PrepareSources(args) => rpm::run_prepare_sources(args, repository, context),
     }
 }
