@@ -16,7 +16,8 @@ pub(crate) enum Action {
     /// Show every setting, its value and where it comes from
     ///
     /// Flags win over variables, then come the workspace's `provisioning.toml`, the user's
-    /// `config.toml`, `/etc/provisioning/config.toml` and the defaults.
+    /// `config.toml`, `/etc/provisioning/config.toml` and the defaults. The variable of a
+    /// setting is `PROVISIONING_` and its name in capitals.
     Show,
     /// Print the value of one setting
     Get {
@@ -155,13 +156,12 @@ fn show(context: &Context) -> Outcome<()> {
         token: token_origin(context)?,
     };
     context.output.long_result(&document, |out| {
-        let mut table = Table::new(["SETTING", "VALUE", "FROM", "VARIABLE"]);
+        let mut table = Table::new(["SETTING", "VALUE", "FROM"]);
         for it in &document.settings {
             table.row([
                 it.name.to_owned(),
                 it.value.clone().unwrap_or_default(),
                 it.origin.clone(),
-                it.variable.to_owned(),
             ]);
         }
         let held = document.token.map_or("", |_| "(hidden)");
@@ -169,9 +169,12 @@ fn show(context: &Context) -> Outcome<()> {
             "token".to_owned(),
             held.to_owned(),
             document.token.unwrap_or("default").to_owned(),
-            "PROVISIONING_TOKEN".to_owned(),
         ]);
-        table.write(out)
+        table.write(out)?;
+        writeln!(
+            out,
+            "\nThe variable of each is its name in capitals, such as `PROVISIONING_LOCK_TIMEOUT`."
+        )
     })
 }
 

@@ -110,10 +110,13 @@ fn every_command_names_the_schema_of_its_document() {
     let published = Published::read();
     let mut found = BTreeSet::new();
     leaves(&Client::alone(), &[], &mut found);
-    let named: BTreeSet<String> = published.commands.keys().cloned().collect();
-    assert_eq!(
-        found, named,
-        "name the command's schema in docs/schemas/commands.json, and run it in this file"
+    let nameless: Vec<_> = found
+        .iter()
+        .filter(|it| !published.commands.contains_key(*it))
+        .collect();
+    assert!(
+        nameless.is_empty(),
+        "name the schema of {nameless:?} in docs/schemas/commands.json, and run it in this file"
     );
     for schema in published.commands.values().flatten() {
         let path = published.folder.join(format!("{schema}.json"));
@@ -125,7 +128,9 @@ fn every_command_names_the_schema_of_its_document() {
 fn every_failing_command_prints_the_error_document() {
     let published = Published::read();
     let client = Client::alone().with("PROVISIONING_REGISTRY", "http://127.0.0.1:9");
-    for command in published.commands.keys().filter(|it| *it != "core") {
+    let mut commands = BTreeSet::new();
+    leaves(&client, &[], &mut commands);
+    for command in commands.iter().filter(|it| *it != "core") {
         let mut arguments: Vec<&str> = vec!["--json"];
         arguments.extend(command.split(' '));
         arguments.push("--no-such-flag");
@@ -227,7 +232,16 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
 
 /// Commands that need a setting of their own; other files run them, and their documents are
 /// checked there as everywhere.
-const RUN_ELSEWHERE: &[&str] = &["self update", "self uninstall", "workspace update"];
+const RUN_ELSEWHERE: &[&str] = &[
+    "cache prune",
+    "cache size",
+    "export",
+    "import",
+    "mirror",
+    "self uninstall",
+    "self update",
+    "workspace update",
+];
 
 /// Runs commands, checks what they print, and remembers which were run.
 struct Runner {
@@ -279,7 +293,8 @@ fn every_document_is_what_its_schema_says() {
     of_an_author(&mut runner, &Client::of(&registry));
     login(&client, &registry.admin_token(), &mut runner);
     runner.ok(&client, &["logout"]);
-    let named: BTreeSet<String> = runner.schemas.commands.keys().cloned().collect();
+    let mut named = BTreeSet::new();
+    leaves(&Client::alone(), &[], &mut named);
     let unseen: Vec<_> = named
         .difference(&runner.seen)
         .filter(|it| !RUN_ELSEWHERE.contains(&it.as_str()))

@@ -20,6 +20,8 @@ use crate::settings::RegistryLocation;
 
 /// Metadata that ends within this time is worth a word: its keys are offline.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How much of the root's fingerprint is shown; `trust show` has all of it.
+const FINGERPRINT_SHOWN: usize = 23;
 /// The roles whose end stops every command, also offline.
 const LASTING_ROLES: [&str; 4] = ["root", "targets", "release", "extensions"];
 
@@ -87,8 +89,9 @@ pub(super) async fn check(
         Err(failure) => report.add("trust", "", vec![not_trusted(&failure, location)]),
         Ok(reader) => {
             let fingerprint = reader.trusted().root_fingerprint().prefixed();
+            let start: String = fingerprint.chars().take(FINGERPRINT_SHOWN).collect();
             let problems = state.map_or_else(Vec::new, |it| ends(&it, now, true));
-            report.add("trust", format!("root {fingerprint}"), problems);
+            report.add("trust", format!("root {start}…"), problems);
             let (clean, problems) = match installed(&mut registry, current, context).await {
                 Ok(found) => found,
                 Err(failure) => (String::new(), vec![Problem::of(&failure)]),
@@ -224,7 +227,7 @@ async fn installed(
             }
         }
     }
-    let clean = "nothing installed was withdrawn or yanked, and the client is new enough";
+    let clean = "nothing was withdrawn or yanked; the client is new enough";
     Ok((clean.to_owned(), problems))
 }
 
