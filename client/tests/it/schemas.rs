@@ -309,6 +309,16 @@ fn of_an_author(runner: &mut Runner, author: &Client) {
     let folder = "src/valkey-1.0.0";
     runner.ok(author, &["package", "build", folder, "-o", "again"]);
     runner.ok(author, &["package", "inspect", archive]);
+    author.write(
+        "tree/.provisioning.yaml",
+        "packages:\n  core:\n    paths: [core]\n",
+    );
+    author.write("tree/core/file", "one\n");
+    author.write("tree/changed", "core/file\nREADME\n");
+    runner.ok(author, &["source", "validate", "-C", "tree"]);
+    runner.ok(author, &["source", "show", "-C", "tree"]);
+    let changed = ["--changed-files", "tree/changed", "-C", "tree"];
+    runner.ok(author, &[&["source", "affected"], &changed[..]].concat());
     runner.ok(author, &["package", "unpack", archive, "--to", "unpacked"]);
     runner.ok(author, &["publish", archive]);
     let sent = author.json(&["publish", archive]);
