@@ -232,16 +232,7 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
 
 /// Commands that need a setting of their own; other files run them, and their documents are
 /// checked there as everywhere.
-const RUN_ELSEWHERE: &[&str] = &[
-    "cache prune",
-    "cache size",
-    "export",
-    "import",
-    "mirror",
-    "self uninstall",
-    "self update",
-    "workspace update",
-];
+const RUN_ELSEWHERE: &[&str] = &["self uninstall", "self update", "workspace update"];
 
 /// Runs commands, checks what they print, and remembers which were run.
 struct Runner {
