@@ -9,7 +9,7 @@ mod interval;
 use provisioning_package::{Version, VersionReq};
 use semver::{BuildMetadata, Comparator, Op, Prerelease};
 
-pub(crate) use interval::{Interval, Release, interval, release};
+pub(crate) use interval::{Bounds, Interval, interval, packed, release};
 
 /// Whether pre-releases need to be named by a requirement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use provisioning_package::{PackageName, Target, VersionReq};
 use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
 
 use super::Names;
-use crate::requirement::{Interval, Release, interval, release};
+use crate::requirement::{Bounds, Interval, interval, packed, release};
 
 /// An index entry and what holds of all of its versions.
 #[derive(Debug, Clone, Copy)]
@@ -30,8 +30,9 @@ pub struct Survey {
     pub(crate) number: u32,
     /// Whether each version comes after the one before it.
     pub(crate) is_ascending: bool,
-    /// Major, minor and patch of each, side by side for searching.
-    pub(crate) releases: Box<[Release]>,
+    /// Major, minor and patch of each, packed, side by side for searching; `None` where one
+    /// is too large for that.
+    pub(crate) releases: Option<Box<[u64]>>,
     /// The places of those that are pre-releases.
     pub(crate) pre_releases: Box<[u32]>,
     /// Whether all may be chosen as far as moderators and owners are concerned: none is
@@ -58,7 +59,7 @@ pub(crate) struct Need {
     /// Whether it bounds the package without bringing it.
     pub(crate) optional: bool,
     /// The releases that will do, where the requirement is so simple.
-    pub(crate) interval: Option<Interval>,
+    pub(crate) bounds: Option<Bounds>,
     /// The requirement.
     pub(crate) req: VersionReq,
     /// The package's name.
@@ -76,7 +77,10 @@ impl Survey {
             needs,
             spans,
             is_ascending: versions.is_sorted_by(|left, right| left.version < right.version),
-            releases: versions.iter().map(|it| release(&it.version)).collect(),
+            releases: versions
+                .iter()
+                .map(|it| packed(release(&it.version)))
+                .collect(),
             pre_releases: (0..)
                 .zip(versions)
                 .filter(|(_, it)| !it.version.pre.is_empty())
@@ -132,7 +136,7 @@ fn needs(versions: &[IndexVersion], names: &mut Names) -> (Box<[Need]>, Box<[Spa
             Need {
                 number,
                 optional: dependency.optional,
-                interval: interval(&dependency.req),
+                bounds: interval(&dependency.req).map(Interval::bounds),
                 req: dependency.req.clone(),
                 name,
             }

@@ -8,7 +8,7 @@ use provisioning_package::{Kind, PackageName, Selector, Version, VersionReq};
 use super::{Only, PackageId, Universe, View, is_exactly};
 use crate::index::Need;
 use crate::matrix::BoundOn;
-use crate::requirement::{Interval, PreReleases, interval, meets};
+use crate::requirement::{Bounds, Interval, PreReleases, interval, meets};
 use crate::solver::numbers::Numbers;
 
 /// Something that a choice demands of a package.
@@ -109,7 +109,7 @@ impl<'a> Universe<'a> {
                 take(Demand {
                     target,
                     brings: false,
-                    set: self.set(target, &bound.req, interval(&bound.req)),
+                    set: self.set(target, &bound.req, bounds(&bound.req)),
                     reason: Reason::Row(&bound.req),
                 });
             }
@@ -179,7 +179,7 @@ impl<'a> Universe<'a> {
         } else {
             self.id_needed(need)
         };
-        let set = self.set(target, &need.req, need.interval);
+        let set = self.set(target, &need.req, need.bounds);
         if need.optional && set.len(self.count(target)) < self.count(target) {
             self.guard(&need.name);
         }
@@ -234,11 +234,11 @@ impl<'a> Universe<'a> {
         })
     }
 
-    /// The versions of a package that meet `req`, whose interval is known.
-    fn set(&self, target: PackageId, req: &'a VersionReq, interval: Option<Interval>) -> Numbers {
+    /// The versions of a package that meet `req`, which has these bounds.
+    fn set(&self, target: PackageId, req: &'a VersionReq, bounds: Option<Bounds>) -> Numbers {
         let met = self.met.borrow();
         let view = &met.views[target.place()];
-        if let Some(set) = interval.and_then(|it| self.by_search(view, it)) {
+        if let Some(set) = bounds.and_then(|it| self.by_search(view, it)) {
             return set;
         }
         // Each distinct requirement that has to be tried on every version is tried once.
@@ -253,7 +253,7 @@ impl<'a> Universe<'a> {
     }
 
     fn meeting(&self, view: &View<'_>, req: &VersionReq) -> Numbers {
-        let found = interval(req).and_then(|it| self.by_search(view, it));
+        let found = bounds(req).and_then(|it| self.by_search(view, it));
         found.unwrap_or_else(|| self.by_trying(view, req))
     }
 
@@ -263,29 +263,24 @@ impl<'a> Universe<'a> {
         })
     }
 
-    /// What lies in an interval, where two binary searches say it; they agree with trying
+    /// What lies within bounds, where two binary searches say it; they agree with trying
     /// every version.
-    fn by_search(&self, view: &View<'_>, Interval { from, below }: Interval) -> Option<Numbers> {
-        let everywhere = self.pre() == PreReleases::Everywhere;
-        if everywhere && view.has_pre_releases {
+    fn by_search(&self, view: &View<'_>, bounds: Bounds) -> Option<Numbers> {
+        if view.has_pre_releases && self.pre() == PreReleases::Everywhere {
             return None;
         }
         let count = view.usable.len();
-        let releases = view.whole.map(|it| &*it.releases);
-        let place_of = |bound| match releases {
-            // Most bounds leave out nothing at one end.
-            Some([.., last]) if *last < bound => count,
-            Some(releases) => releases.partition_point(|it| *it < bound),
-            None => view.usable.first_from(bound),
-        };
-        let start = if from == (0, 0, 0) { 0 } else { place_of(from) };
-        let end = below.map_or(count, place_of);
+        let (start, end) = view.usable.within(bounds)?;
         Some(match view.whole {
+            _ if !view.has_pre_releases => Numbers::run(start, end, count),
             Some(whole) => Numbers::run_without(start, end, count, &whole.pre_releases),
-            None if view.has_pre_releases => Numbers::matching(count, |it| {
+            None => Numbers::matching(count, |it| {
                 (start..end).contains(&it) && view.usable[it].version.pre.is_empty()
             }),
-            None => Numbers::run(start, end, count),
         })
     }
+}
+
+fn bounds(req: &VersionReq) -> Option<Bounds> {
+    interval(req).map(Interval::bounds)
 }

@@ -13,7 +13,7 @@ use provisioning_registry_api::index::{IndexEntry, IndexVersion, PackageState};
 
 use super::{Holding, Universe, is_exactly};
 use crate::index::{Need, Survey, Surveyed};
-use crate::requirement::{Release, exact_version, release};
+use crate::requirement::{Bounds, exact_version};
 
 /// One package: what may be chosen, and what may not and why.
 pub(crate) struct View<'a> {
@@ -96,16 +96,23 @@ impl<'a> Usable<'a> {
         self.len().checked_sub(1).map(|it| self.at(it))
     }
 
-    /// The number of the first that is of `bound` or later.
-    pub(super) fn first_from(&self, bound: Release) -> usize {
-        let places = self.places.as_deref();
-        places.map_or_else(
-            || {
-                self.versions
-                    .partition_point(|it| release(&it.version) < bound)
-            },
-            |it| it.partition_point(|it| release(&self.versions[*it as usize].version) < bound),
-        )
+    /// The numbers of those within `bounds`, where the survey can tell.
+    pub(super) fn within(&self, Bounds { from, below }: Bounds) -> Option<(usize, usize)> {
+        let releases = self.survey?.releases.as_deref()?;
+        let count = self.len();
+        let first_from = |bound: u64| match &self.places {
+            // Most bounds leave out nothing at one end.
+            None if releases.last().is_some_and(|it| *it < bound) => count,
+            None => releases.partition_point(|it| *it < bound),
+            Some(places) => places.partition_point(|it| releases[*it as usize] < bound),
+        };
+        let start = if from == 0 { 0 } else { first_from(from) };
+        let end = if below == u64::MAX {
+            count
+        } else {
+            first_from(below)
+        };
+        Some((start, end))
     }
 
     /// What number `index` of them needs of other packages.
