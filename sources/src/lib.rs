@@ -17,6 +17,7 @@
 //! | [`actions`] | a configuration's own commands |
 //! | [`build`] | archives of packages |
 //! | [`specfile`] | the text of a specfile |
+//! | [`split`] | a package's history as a repository of its own |
 //! | [`srpm`] | source and binary RPMs |
 //! | [`paths`] | paths and globs of a repository |
 //! | [`tree`] | the files of a repository, as far as somebody asks |
@@ -33,6 +34,7 @@ pub mod paths;
 pub mod problem;
 pub mod snapshot;
 pub mod specfile;
+pub mod split;
 pub mod srpm;
 pub mod tree;
 pub mod version;

@@ -13,6 +13,7 @@ mod making;
 mod repository;
 mod rpm;
 mod show;
+mod split;
 mod validate;
 
 pub(crate) use repository::Repository;
@@ -56,6 +57,7 @@ enum Action {
     LocalBuild(rpm::LocalBuildArgs),
     Srpm(rpm::SrpmArgs),
     PrepareSources(rpm::PrepareSourcesArgs),
+    Split(split::Args),
 }
 
 /// Runs it.
@@ -68,6 +70,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         Action::Build(args) => build::run(args, repository, context),
         Action::LocalBuild(args) => rpm::run_local_build(args, repository, context),
         Action::Srpm(args) => rpm::run_srpm(args, repository, context),
+        Action::Split(args) => split::run(args, repository, context),
         Action::PrepareSources(args) => rpm::run_prepare_sources(args, repository, context),
     }
 }

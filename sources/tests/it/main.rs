@@ -6,3 +6,4 @@ mod build;
 mod facts;
 mod packit;
 mod research;
+mod split;
