@@ -36,6 +36,18 @@ pub(crate) fn replace_file(path: &Path, bytes: &[u8], readers: Readers) -> Outco
     sync_folder(folder)
 }
 
+/// Replaces `path` with `bytes`, for its owner alone, not waiting for the disk: for what can
+/// be found again and is checked when it is read.
+pub(crate) fn replace_unsynced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut staged = tempfile::Builder::new()
+        .prefix(".provisioning-")
+        .tempfile_in(folder)?;
+    staged.write_all(bytes)?;
+    staged.persist(path).map_err(|it| it.error)?;
+    Ok(())
+}
+
 /// Makes renames inside `folder` survive a power cut.
 pub(crate) fn sync_folder(folder: &Path) -> Outcome<()> {
     std::fs::File::open(folder)

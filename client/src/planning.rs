@@ -4,6 +4,7 @@
 //! An [`Intent`] is a command as data. Its plan can be made again, which is what happens
 //! when another writer changes the prefix in between. Nothing here writes to the prefix.
 
+mod answers;
 mod consult;
 pub(crate) mod installed_set;
 mod lockfile;
@@ -17,7 +18,9 @@ mod unknown;
 use std::collections::BTreeSet;
 
 use provisioning_compat::Lockfile;
-use provisioning_installers::{Generation, Linked, Plan, plan_link, plan_rollback, plan_unlink};
+use provisioning_installers::{
+    Generation, Linked, Plan, plan, plan_link, plan_rollback, plan_unlink,
+};
 use provisioning_package::{PackageName, Spec};
 
 use crate::context::Context;
@@ -133,6 +136,12 @@ impl Intent {
                 leave_bundle,
                 options,
             } => {
+                let words = (specs.as_slice(), *leave_bundle, options);
+                let question = registry.question(context, current, words).await?;
+                let known = question.as_ref().and_then(|it| it.answer(self.reason()));
+                if let Some(known) = known {
+                    return Ok(plan(current, known));
+                }
                 let mut requests = current.map(|it| it.requests.clone()).unwrap_or_default();
                 if *leave_bundle {
                     requests.leave_bundle();
@@ -140,7 +149,11 @@ impl Intent {
                 let asked = ask(context, registry, specs, requests).await?;
                 let solved =
                     solve(context, registry, current, asked, options, &Moves::Asked).await?;
-                Ok(solved.into_plan(current, self.reason()))
+                let state = solved.into_state(self.reason());
+                if let Some(question) = question {
+                    question.keep(&state);
+                }
+                Ok(plan(current, state))
             }
             Self::Upgrade { names, options } => {
                 self.plan_upgrade(context, registry, current, names, options)

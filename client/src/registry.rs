@@ -306,6 +306,12 @@ impl RegistryReader {
         &self.trusted
     }
 
+    /// What names the verified state of the registry: the root and the snapshot's number.
+    pub(crate) fn state(&self) -> Option<(Digest, u64)> {
+        let snapshot = self.trusted.snapshot_version()?;
+        Some((self.trusted.root_fingerprint(), snapshot))
+    }
+
     /// The entries of `names` that exist, fetched concurrently.
     pub(crate) async fn entries(&mut self, names: &[PackageName]) -> Outcome<Vec<IndexEntry>> {
         let targets: Vec<String> = names.iter().map(paths::index_target).collect();

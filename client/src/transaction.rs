@@ -5,6 +5,7 @@
 //! `provisioning-installers`' business; this is the order of things around it.
 
 mod consent;
+mod neighbours;
 mod requirements;
 mod shown;
 
@@ -140,6 +141,7 @@ async fn execute(
     registry: &mut Registry,
     context: &Context,
 ) -> Outcome<Applied> {
+    let prefix = &neighbours::sharing(prefix, plan, context);
     let mut archives = fetch(plan, prefix, registry, context).await?;
     let mut prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
     let lock = lock(prefix, &intent.reason(), context)?;
@@ -167,6 +169,7 @@ async fn execute(
     let applied =
         tokio::task::block_in_place(|| apply(prefix, &lock, plan, &prepared, &apply_context));
     let applied = applied.map_err(|problem| how_far(problem.into(), prefix, plan))?;
+    neighbours::remember(prefix, context);
     if let (Ok(cache), Some(cap)) = (context.settings.cache(), context.settings.cache_max_size) {
         enforce_cap(cache, cap, context.now());
     }

@@ -23,7 +23,7 @@ use crate::links;
 use crate::lock::WriterLock;
 use crate::plan::Plan;
 use crate::prefix::Prefix;
-use crate::prepare::{Prepared, missing};
+use crate::prepare::Prepared;
 use crate::receipt::Receipt;
 use crate::record;
 use crate::recover;
@@ -137,7 +137,11 @@ pub fn apply(
     for folder in [prefix.store(), prefix.receipts(), prefix.generations()] {
         durable::make_folder(&folder)?;
     }
-    let absent = missing(prefix, plan);
+    let absent: Vec<_> = plan
+        .archives()
+        .into_iter()
+        .filter(|it| !store::has(prefix, &it.digest))
+        .collect();
     let sources = Sources {
         archives: context.archives,
         reports: &prepared.reports,

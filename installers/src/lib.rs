@@ -17,6 +17,7 @@
 //! | `leftovers` | what killed runs left behind |
 //! | `store`, `receipt` | unpacked archives, and the digest of each of their files |
 //! | `workers` | the same work on many archives at once |
+//! | `share` | trees that another prefix has unpacked already |
 //! | `config_files` | dpkg's three-way rule |
 //! | `links` | what stands in `P/bin`, `P/share` and `P/extensions` |
 //! | `scaffold` | a workspace made from a template, and moved to a newer one |
@@ -47,6 +48,7 @@ mod repair;
 mod request;
 mod scaffold;
 pub mod scripts;
+mod share;
 mod store;
 mod verify;
 mod workers;
@@ -75,4 +77,5 @@ pub use scaffold::{
     SCAFFOLD_FILE_BYTES_MAX, ScaffoldError, Template, Tree, Variable, apply_changes,
     make_folder_of, merge, read_tree_at, recover_changes,
 };
+pub use share::shared_trees;
 pub use verify::{Finding, verify};

@@ -14,7 +14,7 @@ use crate::linked::Linked;
 use crate::request::{Requests, UninstallRefused};
 
 /// One package of the state that a plan leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
     /// Its kind.
     pub kind: Kind,

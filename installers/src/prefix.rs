@@ -4,6 +4,7 @@
 //! `P/extensions` and `P/etc/provisioning` are what people see, `P/lib/provisioning` is
 //! ours alone. Nothing here writes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,12 +21,30 @@ const SHARED_PREFIXES: [&str; 4] = ["/", "/usr", "/usr/local", "/opt"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix {
     root: PathBuf,
+    /// Archives that other prefixes have unpacked, and the root of each such prefix.
+    shared: BTreeMap<Digest, PathBuf>,
 }
 
 impl Prefix {
     /// The prefix at `root`, which should be absolute and need not exist.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            shared: BTreeMap::new(),
+        }
+    }
+
+    /// The same prefix, which takes these archives' trees from other prefixes where its own
+    /// store has not got them; see [`shared_trees`](crate::shared_trees).
+    #[must_use]
+    pub fn sharing(mut self, shared: BTreeMap<Digest, PathBuf>) -> Self {
+        self.shared = shared;
+        self
+    }
+
+    /// The other prefix that an archive's tree is taken from.
+    pub(crate) fn shared(&self, digest: &Digest) -> Option<Self> {
+        self.shared.get(digest).map(Self::new)
     }
 
     /// The prefix itself.

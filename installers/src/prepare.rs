@@ -64,11 +64,12 @@ impl Prepared {
     }
 }
 
-/// The archives of a plan that the store has not got, the largest first.
+/// The archives of a plan that the store has not got and that no other prefix shares, the
+/// largest first.
 pub fn missing<'a>(prefix: &Prefix, plan: &'a Plan) -> Vec<&'a Choice> {
     plan.archives()
         .into_iter()
-        .filter(|it| !store::has(prefix, &it.digest))
+        .filter(|it| !store::has(prefix, &it.digest) && prefix.shared(&it.digest).is_none())
         .collect()
 }
 
@@ -148,10 +149,15 @@ fn contents_in_store(
     if let Some(installed) = installed {
         return Ok(recorded(installed));
     }
-    let receipt = Receipt::read(prefix, &choice.digest)?;
+    let shared = prefix.shared(&choice.digest);
+    let holder = shared
+        .as_ref()
+        .filter(|_| !store::has(prefix, &choice.digest))
+        .unwrap_or(prefix);
+    let receipt = Receipt::read(holder, &choice.digest)?;
     receipt
         .ok_or_else(|| not_in_store(choice))?
-        .contents(prefix)
+        .contents(holder)
 }
 
 fn recorded(installed: &InstalledPackage) -> Contents {

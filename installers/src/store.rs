@@ -16,7 +16,7 @@ use crate::error::InstallError;
 use crate::plan::Choice;
 use crate::prefix::Prefix;
 use crate::receipt::Receipt;
-use crate::workers;
+use crate::{share, workers};
 
 /// The mode of a file in the store.
 pub(crate) const FILE_MODE: u32 = 0o444;
@@ -96,6 +96,9 @@ fn stage_one(
     choice: &Choice,
     sources: &Sources<'_>,
 ) -> Result<Staged, InstallError> {
+    if let Some(other) = prefix.shared(&choice.digest) {
+        return stage_shared(prefix, &other, choice);
+    }
     let archive = sources.archives.get(&choice.digest);
     let (Some(archive), Some(report)) = (archive, sources.reports.get(&choice.digest)) else {
         return Err(not_in_store(choice));
@@ -109,6 +112,29 @@ fn stage_one(
     staged
 }
 
+/// Takes a tree from another prefix.
+fn stage_shared(prefix: &Prefix, other: &Prefix, choice: &Choice) -> Result<Staged, InstallError> {
+    let folder = durable::beside(&prefix.store_folder(&choice.digest));
+    durable::remove_tree(&folder)?;
+    let staged = share::take(other, &choice.digest, &folder)
+        .and_then(|receipt| with_receipt(prefix, &folder, receipt));
+    if staged.is_err() {
+        let _ = durable::remove_tree(&folder);
+    }
+    staged
+}
+
+/// Writes the receipt of a staged folder, under an unfinished name too.
+fn with_receipt(prefix: &Prefix, folder: &Path, receipt: Receipt) -> Result<Staged, InstallError> {
+    let receipt_file = durable::beside(&prefix.receipt(&receipt.digest));
+    durable::write_new(&receipt_file, &durable::to_json(&receipt), 0o644)?;
+    Ok(Staged {
+        folder: folder.to_owned(),
+        receipt_file,
+        receipt,
+    })
+}
+
 fn unpack(
     prefix: &Prefix,
     choice: &Choice,
@@ -118,13 +144,7 @@ fn unpack(
     let digests = unpack_closed(archive, report, folder).map_err(|it| archive_error(choice, it))?;
     let manifest = read_manifest(choice, report.manifest.as_deref())?;
     let receipt = Receipt::of(&manifest, choice.digest, &report.entries, &digests);
-    let receipt_file = durable::beside(&prefix.receipt(&choice.digest));
-    durable::write_new(&receipt_file, &durable::to_json(&receipt), 0o644)?;
-    Ok(Staged {
-        folder: folder.to_owned(),
-        receipt_file,
-        receipt,
-    })
+    with_receipt(prefix, folder, receipt)
 }
 
 /// An archive's manifest, which must say what the signed index says.

@@ -67,6 +67,8 @@ def publish(client, registry, work, cases):
     shutil.copytree(work / "data/public", work / "registry")
     (work / "registry/.well-known").mkdir(exist_ok=True)
     (work / "registry/.well-known/provisioning-registry.json").write_text(json.dumps(discovery | {"api": None}))
+    # nginx's workers are somebody else where root started them.
+    subprocess.run(["chmod", "-R", "a+rX", work], check=True)
     (work / "published").mkdir()
     for it in packages:
         (work / "published" / it).touch()

@@ -303,6 +303,11 @@ impl TrustedRegistry {
         Digest::of(self.verifier.root())
     }
 
+    /// The number of the snapshot that was refreshed: it names every target there is.
+    pub fn snapshot_version(&self) -> Option<u64> {
+        self.verifier.snapshot_version()
+    }
+
     /// When the metadata that was refreshed ends: the timestamp's expiry.
     pub fn expires(&self) -> Option<Timestamp> {
         self.verifier.expires("timestamp")

@@ -185,7 +185,11 @@ impl TrustStore {
                 return Ok(());
             }
         }
-        durable::write_file(path, bytes)?;
+        if is_floor(path) {
+            durable::write_file(path, bytes)?;
+        } else {
+            durable::write_cache(path, bytes)?;
+        }
         self.saw(path, bytes);
         Ok(())
     }
@@ -243,6 +247,23 @@ impl MetadataStore for TrustStore {
         }
         Ok(())
     }
+}
+
+/// Whether a metadata file is what a rollback is told by. The snapshot holds the numbers of
+/// all others, so a delegated role that a power cut takes away is fetched again, and an
+/// older one in its place is refused.
+fn is_floor(path: &Path) -> bool {
+    let floor = [
+        "root.json",
+        "timestamp.json",
+        "snapshot.json",
+        "targets.json",
+    ];
+    let is_root = path.parent().is_some_and(|it| it.ends_with("root_history"));
+    is_root
+        || path
+            .file_name()
+            .is_some_and(|it| floor.iter().any(|floor| it == *floor))
 }
 
 /// `7.release.json` is version 7 of `release.json`; roots are not looked at this way.

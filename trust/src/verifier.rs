@@ -34,6 +34,9 @@ pub(crate) trait Verifier: Send + Sync {
     /// The newest root that is trusted, as it was served.
     fn root(&self) -> &[u8];
 
+    /// The number of the verified snapshot.
+    fn snapshot_version(&self) -> Option<u64>;
+
     /// When a role that is loaded ends.
     fn expires(&self, role: &str) -> Option<Timestamp>;
 }
@@ -186,6 +189,10 @@ impl Verifier for SigstoreVerifier {
 
     fn root(&self) -> &[u8] {
         self.updater.trusted().root_bytes()
+    }
+
+    fn snapshot_version(&self) -> Option<u64> {
+        self.updater.trusted().snapshot().map(|it| it.version)
     }
 
     fn expires(&self, role: &str) -> Option<Timestamp> {

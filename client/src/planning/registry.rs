@@ -3,8 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use provisioning_installers::Generation;
+use provisioning_package::Spec;
 use tempfile::TempDir;
 
+use super::answers::Question;
+use super::solving::SolveOptions;
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
 use crate::registry::RegistryReader;
@@ -34,6 +38,23 @@ impl Registry {
             leaves_no_trace: true,
             ..Self::new()
         }
+    }
+
+    /// The question that an install with these words asks, where its answer may be kept.
+    pub(super) async fn question(
+        &mut self,
+        context: &Context,
+        current: Option<&Generation>,
+        words: (&[Spec], bool, &SolveOptions),
+    ) -> Outcome<Option<Question>> {
+        if self.leaves_no_trace {
+            return Ok(None);
+        }
+        let Some(known) = self.reader(context).await?.state() else {
+            return Ok(None);
+        };
+        let folder = context.settings.trust_state(context.settings.registry()?)?;
+        Ok(Question::of(context, &folder, known, current, words))
     }
 
     /// The reader; the first call opens it.

@@ -76,6 +76,11 @@ impl Solved {
 
     /// The plan that leads there.
     pub(crate) fn into_plan(self, current: Option<&Generation>, reason: String) -> Plan {
+        plan(current, self.into_state(reason))
+    }
+
+    /// The state that it is.
+    pub(crate) fn into_state(self, reason: String) -> NewState {
         let warnings = self.warnings();
         let packages = self
             .solution
@@ -94,15 +99,12 @@ impl Solved {
                 }),
             })
             .collect();
-        plan(
-            current,
-            NewState {
-                packages,
-                requests: self.requests,
-                reason,
-                warnings,
-            },
-        )
+        NewState {
+            packages,
+            requests: self.requests,
+            reason,
+            warnings,
+        }
     }
 }
 

@@ -15,7 +15,6 @@ use provisioning_package::{Digest, Hasher, HashingReader};
 use super::cache_lock;
 use super::source::Source;
 use super::transfer::{Failed, transfer};
-use crate::durable::sync_folder;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Progress;
 
@@ -104,7 +103,6 @@ impl ArchiveCache {
             match transfer(from, &path, wanted, &mut part, &bar).await? {
                 Ok(()) => {
                     finish(&part, &place)?;
-                    sync_folder(&self.folder)?;
                     return Ok(place);
                 }
                 Err(failed) => {
@@ -258,11 +256,10 @@ impl Part {
     }
 }
 
-/// Makes a right archive durable under its final name.
+/// Gives a right archive its final name. It is not synced: an archive can be had again, and
+/// its digest is taken whenever it is used, so one that a power cut has torn is fetched anew.
 fn finish(part: &Part, place: &Path) -> Outcome<()> {
-    part.file
-        .sync_all()
-        .and_then(|()| std::fs::rename(&part.path, place))
+    std::fs::rename(&part.path, place)
         .map_err(|problem| Failure::io("finish", place, &problem))?;
     let _ = std::fs::remove_file(part.etag_path());
     Ok(())
