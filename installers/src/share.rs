@@ -5,7 +5,7 @@
 //! them happened is nobody's concern. Only a tree that belongs to this user or to root is
 //! taken, and only after every file was read and had the digest that its receipt records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{
@@ -54,7 +54,7 @@ pub(crate) fn take(
     })?;
     let source = other.store_folder(digest);
     let failed = |path: &Path, it| InstallError::io("write", path, it);
-    let folders = folders_of(&receipt);
+    let folders = receipt.all_folders();
     for it in &folders {
         let place = folder.join(it);
         DirBuilder::new()
@@ -177,16 +177,6 @@ fn is_file(path: &Path, wanted: &ReceiptFile) -> bool {
 fn is_ours(facts: &Metadata) -> bool {
     let is_ours = [0, rustix::process::geteuid().as_raw()].contains(&facts.uid());
     is_ours && facts.mode() & 0o022 == 0
-}
-
-/// Every folder of a tree, listed or only implied, the upper ones first.
-fn folders_of(receipt: &Receipt) -> BTreeSet<&Path> {
-    let mut folders = BTreeSet::from([Path::new("")]);
-    folders.extend(receipt.folders.iter().map(Path::new));
-    for path in paths_of(receipt) {
-        folders.extend(Path::new(path).ancestors().skip(1));
-    }
-    folders
 }
 
 fn paths_of(receipt: &Receipt) -> impl Iterator<Item = &str> {

@@ -6,6 +6,7 @@
 
 mod adopt;
 mod air_gap;
+mod answers;
 mod bundle;
 mod cache;
 mod changes;

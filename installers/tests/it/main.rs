@@ -11,4 +11,5 @@ mod refusals;
 mod repair;
 mod rollback;
 mod scripts;
+mod sharing;
 mod writers;
