@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
-use provisioning_installers::{Choice, Generation, InstalledPackage, NewState, Requests};
+use provisioning_installers::{Choice, Generation, InstalledPackage, Linked, NewState, Requests};
 use provisioning_package::{Digest, Spec};
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,7 @@ struct Facts<'a> {
     registry: (Digest, u64),
     requests: &'a Requests,
     installed: &'a [InstalledPackage],
+    linked: &'a [Linked],
     specs: Vec<String>,
     leave_bundle: bool,
     options: String,
@@ -74,6 +75,7 @@ impl Question {
             registry,
             requests: current.map_or(&nothing, |it| &it.requests),
             installed: current.map_or(&[], |it| &it.packages),
+            linked: current.map_or(&[], |it| &it.linked),
             specs: specs.iter().map(ToString::to_string).collect(),
             leave_bundle,
             options: format!("{options:?}"),
