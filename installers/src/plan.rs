@@ -33,7 +33,7 @@ pub struct Choice {
 }
 
 /// The most that an archive may unpack to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unpacks {
     /// The bytes of all its files.
     pub bytes: u64,

@@ -259,8 +259,7 @@ impl Part {
 /// Gives a right archive its final name. It is not synced: an archive can be had again, and
 /// its digest is taken whenever it is used, so one that a power cut has torn is fetched anew.
 fn finish(part: &Part, place: &Path) -> Outcome<()> {
-    std::fs::rename(&part.path, place)
-        .map_err(|problem| Failure::io("finish", place, &problem))?;
+    std::fs::rename(&part.path, place).map_err(|problem| Failure::io("finish", place, &problem))?;
     let _ = std::fs::remove_file(part.etag_path());
     Ok(())
 }
