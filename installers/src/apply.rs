@@ -137,11 +137,8 @@ pub fn apply(
     for folder in [prefix.store(), prefix.receipts(), prefix.generations()] {
         durable::make_folder(&folder)?;
     }
-    let absent: Vec<_> = plan
-        .archives()
-        .into_iter()
-        .filter(|it| !store::has(prefix, &it.digest))
-        .collect();
+    let mut absent = plan.archives();
+    absent.retain(|it| !store::has(prefix, &it.digest));
     let sources = Sources {
         archives: context.archives,
         reports: &prepared.reports,
