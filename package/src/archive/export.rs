@@ -5,9 +5,9 @@
 //! already, so it is not compressed again and nothing in it can grow.
 //!
 //! The reader accepts only what the writer makes: it writes the header of every entry again
-//! and compares. So two readers cannot understand one export differently, and a changed
-//! header never goes unseen. Contents are checked by whoever reads them: every file of a
-//! registry is signed or named by its digest.
+//! and compares. So two readers cannot understand one export differently. Contents and names
+//! are checked by whoever reads them: every file of a registry is signed or named by its
+//! digest.
 
 use std::cmp::Ordering;
 use std::io::{self, Read, Write};
