@@ -32,6 +32,10 @@ enum Command {
     Gc(upkeep::GcArgs),
     /// Copies the read side to a folder or bucket that any web server can serve
     Export(upkeep::ExportArgs),
+    /// Writes all of a registry into one file
+    Backup(upkeep::BackupArgs),
+    /// Makes a registry from a backup
+    Restore(upkeep::RestoreArgs),
     /// Moves a registry's rows to another database
     #[command(subcommand)]
     Db(upkeep::DbCommand),
@@ -71,6 +75,8 @@ impl Cli {
             Command::Fsck(args) => args.run(environment).await,
             Command::Gc(args) => args.run(environment).await,
             Command::Export(args) => args.run(environment).await,
+            Command::Backup(args) => args.run(environment).await,
+            Command::Restore(args) => args.run(environment).await,
             Command::Db(command) => command.run().await,
         }
     }

@@ -53,8 +53,8 @@ pub use settings::{CrashPoint, Limits, Settings};
 pub use setup::SetupError;
 pub use storage::StorageError;
 pub use upkeep::{
-    Collected, CopiedTable, Exported, Finding, FindingCode, FsckOptions, GcOptions, Place, Upkeep,
-    UpkeepError, copy_database,
+    BackedUp, Collected, CopiedTable, Exported, Finding, FindingCode, FsckOptions, GcOptions,
+    Place, Upkeep, UpkeepError, copy_database, restore,
 };
 
 /// Makes a token in the registry whose folder is `data`, also while a server runs on it.

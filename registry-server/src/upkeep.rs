@@ -7,6 +7,7 @@
 //! | `gc` | files that nothing refers to any more |
 //! | `export` | a copy of the static read side |
 //! | `object` | objects beside their digests |
+//! | `backup` | all of a registry in one file, and back |
 //! | `copy` | a database's rows in another database |
 //!
 //! All of it works while a server runs on the same database and storage, and none of it
@@ -19,21 +20,24 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
-use provisioning_package::Digest;
+use provisioning_package::{ArchiveError, Digest};
 use provisioning_registry_api::paths;
 use provisioning_trust::{Repository, SignError};
 
 use crate::app::Clock;
 use crate::db::{Db, DbError};
 use crate::read_side::{Subject, render};
+use crate::setup::SetupError;
 use crate::storage::{Listed, Storage, StorageError};
 
+mod backup;
 mod copy;
 mod export;
 mod fsck;
 mod gc;
 mod object;
 
+pub use backup::{BackedUp, restore};
 pub use copy::{CopiedTable, copy_database};
 pub use export::Exported;
 pub use fsck::{Finding, FindingCode, FsckOptions};
@@ -87,6 +91,26 @@ pub enum UpkeepError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A file of the operator's cannot be used.
+    #[error("`{}` cannot be used", path.display())]
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be made.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The file is no backup, or was changed.
+    #[error("the backup cannot be read or written")]
+    Backup(#[from] ArchiveError),
+    /// The file says nothing of itself.
+    #[error("the file is no backup of a registry: it has no `backup.json`")]
+    NoBackup,
+    /// There is a registry already.
+    #[error("`{}` holds a registry already: restore into an empty folder", .0.display())]
+    InUse(PathBuf),
     /// The database to copy into is not empty.
     #[error(
         "the database to copy into holds rows already (table `{table}`): choose an empty one, \

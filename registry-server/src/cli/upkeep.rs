@@ -1,13 +1,14 @@
-//! `provisioning-registry fsck`, `gc`, `export` and `db copy`: each works beside a running
+//! `provisioning-registry fsck`, `gc`, `export`, `backup`, `restore` and `db copy`: each works beside a running
 //! server.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Span, SpanRelativeTo};
-use provisioning_registry_server::{FsckOptions, GcOptions, Place, Upkeep, copy_database};
+use provisioning_registry_server::{FsckOptions, GcOptions, Place, Upkeep, copy_database, restore};
 use serde::Serialize;
 
 use super::RegistryArgs;
@@ -60,6 +61,33 @@ pub(crate) struct ExportArgs {
     #[arg(long, value_name = "SPAN", value_parser = span)]
     every: Option<SignedDuration>,
     /// Prints one JSON document for each copy
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArgs {
+    #[command(flatten)]
+    registry: RegistryArgs,
+    /// File to write; it must not exist
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Leaves the signing keys out: they must then be kept elsewhere
+    #[arg(long)]
+    without_keys: bool,
+    /// Prints one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    #[command(flatten)]
+    registry: RegistryArgs,
+    /// File that `backup` wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Prints one JSON document
     #[arg(long)]
     json: bool,
 }
@@ -182,6 +210,55 @@ impl ExportArgs {
             };
             tokio::time::sleep(pause.unsigned_abs()).await;
         }
+    }
+}
+
+impl BackupArgs {
+    pub(super) async fn run(self, environment: Environment) -> anyhow::Result<ExitCode> {
+        let clock = environment.clock;
+        let place = self.registry.place(environment);
+        let upkeep = Upkeep::open(&place, clock).await?;
+        let done = upkeep
+            .backup(&place, &self.file, !self.without_keys)
+            .await
+            .context("no backup was made")?;
+        upkeep.close().await;
+        if self.json {
+            print_json(&serde_json::json!({"schema": 1, "backup": done}))?;
+        } else {
+            let rows: u64 = done.rows.values().sum();
+            let keys = if done.has_keys {
+                "; it holds the signing keys, so keep it as you keep them"
+            } else {
+                "; without the signing keys"
+            };
+            print(&format!(
+                "{}: {} archives and {rows} rows at serial {}{keys}",
+                self.file.display(),
+                done.archives,
+                done.serial
+            ))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl RestoreArgs {
+    pub(super) async fn run(self, environment: Environment) -> anyhow::Result<ExitCode> {
+        let place = self.registry.place(environment);
+        let done = restore(&place, &self.file)
+            .await
+            .context("nothing was restored")?;
+        if self.json {
+            print_json(&serde_json::json!({"schema": 1, "restored": done}))?;
+        } else {
+            let rows: u64 = done.rows.values().sum();
+            print(&format!(
+                "restored {} archives and {rows} rows, as of {}",
+                done.archives, done.taken_at
+            ))?;
+        }
+        Ok(ExitCode::SUCCESS)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Every column of ours is BIGINT or TEXT, so a row is read without knowing what it means.
 
+use serde::{Deserialize, Serialize};
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Row as _};
 
 use super::{Db, DbError, QuietTx};
@@ -31,8 +32,9 @@ pub(crate) struct Table {
     key: &'static str,
 }
 
-/// A value of a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A value of a row; what is null is of no kind until it meets its column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub(crate) enum Cell {
     Number(Option<i64>),
     Text(Option<String>),
@@ -41,8 +43,33 @@ pub(crate) enum Cell {
 /// A column: its name, and whether it holds numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Column {
-    name: String,
+    pub(crate) name: String,
     is_number: bool,
+}
+
+impl Default for Cell {
+    fn default() -> Self {
+        Self::Text(None)
+    }
+}
+
+impl Cell {
+    /// The value as the column has it.
+    fn in_column(self, column: &Column) -> Result<Self, DbError> {
+        match (self, column.is_number) {
+            (Self::Number(None) | Self::Text(None), true) => Ok(Self::Number(None)),
+            (Self::Number(None) | Self::Text(None), false) => Ok(Self::Text(None)),
+            (cell @ Self::Number(_), true) | (cell @ Self::Text(_), false) => Ok(cell),
+            (Self::Number(value), false) => Err(DbError::Value {
+                value: format!("{value:?}"),
+                expected: "text",
+            }),
+            (Self::Text(value), true) => Err(DbError::Value {
+                value: value.unwrap_or_default(),
+                expected: "a number",
+            }),
+        }
+    }
 }
 
 impl Table {
@@ -114,6 +141,60 @@ pub(crate) async fn page(
                 .collect::<Result<_, DbError>>()
         })
         .collect()
+}
+
+/// Holds what is read from now on at this moment, whatever others write.
+pub(crate) async fn freeze(tx: &mut QuietTx, is_sqlite: bool) -> Result<(), DbError> {
+    // SQLite's writer is alone anyway.
+    if !is_sqlite {
+        sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            .execute(tx.connection())
+            .await?;
+    }
+    Ok(())
+}
+
+/// The serial of the last change, as this transaction sees it.
+pub(crate) async fn serial(connection: &mut AnyConnection) -> Result<u64, DbError> {
+    let (serial,): (i64,) = sqlx::query_as("SELECT serial FROM registry WHERE only_row = 1")
+        .fetch_one(connection)
+        .await?;
+    super::unsigned(serial)
+}
+
+/// Adds rows whose cells are in the order of `names`, which may be another than the
+/// table's; columns that a newer schema added stay empty.
+pub(crate) async fn insert_page(
+    tx: &mut QuietTx,
+    table: &Table,
+    columns: &[Column],
+    names: &[String],
+    rows: Vec<Vec<Cell>>,
+) -> Result<(), DbError> {
+    let known: Vec<(usize, Column)> = names
+        .iter()
+        .enumerate()
+        .filter_map(|(at, name)| {
+            let column = columns.iter().find(|it| it.name == *name)?;
+            Some((at, column.clone()))
+        })
+        .collect();
+    if known.len() < names.len() {
+        return Err(DbError::Value {
+            value: names.join(", "),
+            expected: "columns of this version's schema",
+        });
+    }
+    let into: Vec<Column> = known.iter().map(|(_, column)| column.clone()).collect();
+    for mut row in rows {
+        let cells = known.iter().map(|(at, column)| {
+            let cell = row.get_mut(*at).map(std::mem::take).unwrap_or_default();
+            cell.in_column(column)
+        });
+        let cells = cells.collect::<Result<Vec<_>, _>>()?;
+        insert(tx, table, &into, cells).await?;
+    }
+    Ok(())
 }
 
 /// Empties a table that a fresh schema fills by itself.

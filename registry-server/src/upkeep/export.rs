@@ -79,7 +79,11 @@ impl Upkeep {
         Ok(copy.done)
     }
 
-    async fn signed_bytes(&self, target: &str, digest: &Digest) -> Result<Bytes, UpkeepError> {
+    pub(super) async fn signed_bytes(
+        &self,
+        target: &str,
+        digest: &Digest,
+    ) -> Result<Bytes, UpkeepError> {
         let path = target_path(target, digest);
         match self.read(&path).await? {
             Some(bytes) if Digest::of(&bytes) == *digest => Ok(bytes),

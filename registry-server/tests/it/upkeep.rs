@@ -275,6 +275,82 @@ async fn a_database_is_copied_row_by_row_and_never_over_another() {
     assert_eq!(missing.unwrap().status.code(), Some(1));
 }
 
+#[tokio::test]
+async fn a_restored_backup_serves_the_same_bytes_and_takes_the_next_publish() {
+    let (registry, archives) = with_versions(&["redis@1.0.0", "core@3.1.0"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("registry.backup");
+    let file = file.to_str().unwrap();
+    let made = document(&registry.command(&["backup", file, "--json"]));
+    assert_eq!(made["backup"]["archives"], 2);
+    let again = registry.command(&["backup", file]);
+    assert_eq!(
+        again.status.code(),
+        Some(1),
+        "a backup is never written over"
+    );
+
+    let other = tempfile::tempdir().unwrap();
+    let restored = restore_into(other.path(), file);
+    assert!(
+        restored.status.success(),
+        "{}",
+        String::from_utf8_lossy(&restored.stderr)
+    );
+    let twice = restore_into(other.path(), file);
+    assert_eq!(
+        twice.status.code(),
+        Some(1),
+        "a registry is never written over"
+    );
+    let second = Registry::start_in(other, &[]);
+    assert_eq!(second.index("redis").await, registry.index("redis").await);
+    assert_eq!(second.archive(&archives[0].digest).await, archives[0].bytes);
+    assert!(second.command(&["fsck"]).status.success());
+    let next = archive("redis@1.1.0", "next");
+    let next = second
+        .publish("redis@1.1.0", std::slice::from_ref(&next))
+        .await;
+    next.unwrap();
+}
+
+fn restore_into(folder: &Path, file: &str) -> Output {
+    program()
+        .args(["restore", file, "--data"])
+        .arg(folder)
+        .args(crate::database::arguments(folder))
+        .output()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_changed_or_cut_backup_restores_nothing() {
+    let (registry, archives) = with_versions(&["redis@1.0.0"]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("registry.backup");
+    assert!(
+        registry
+            .command(&["backup", file.to_str().unwrap()])
+            .status
+            .success()
+    );
+    let whole = std::fs::read(&file).unwrap();
+    let archive_at = whole
+        .windows(archives[0].bytes.len())
+        .position(|it| it == archives[0].bytes)
+        .unwrap();
+    let mut changed = whole.clone();
+    changed[archive_at + 10] ^= 1;
+    for bad in [&whole[..whole.len() / 2], &changed] {
+        std::fs::write(&file, bad).unwrap();
+        let other = tempfile::tempdir().unwrap();
+        let refused = restore_into(other.path(), file.to_str().unwrap());
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(!other.path().join("public/metadata/timestamp.json").exists());
+        assert!(!other.path().join("keys").exists());
+    }
+}
+
 #[test]
 fn a_folder_that_is_no_registry_is_named_and_left_empty() {
     let folder = tempfile::tempdir().unwrap();
