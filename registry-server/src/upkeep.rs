@@ -260,10 +260,16 @@ struct SignedState {
     metadata: BTreeMap<String, Bytes>,
 }
 
+/// Runs file work beside the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.expect("file work returns its errors and does not panic")
+}
+
 async fn signed_state(storage: &Storage) -> Result<SignedState, UpkeepError> {
     let storage = storage.clone();
     let handle = tokio::runtime::Handle::current();
-    let loading = tokio::task::spawn_blocking(move || {
+    let loading = blocking(move || {
         let metadata = Mutex::new(BTreeMap::new());
         let repository = Repository::load(&|name| {
             let path = format!("{}{name}", paths::METADATA);
@@ -283,5 +289,5 @@ async fn signed_state(storage: &Storage) -> Result<SignedState, UpkeepError> {
             metadata,
         })
     });
-    Ok(loading.await.expect("reading metadata does not panic")?)
+    Ok(loading.await?)
 }

@@ -19,9 +19,11 @@ use provisioning_registry_api::paths;
 use serde::{Deserialize, Serialize};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 
-use super::{Place, Upkeep, UpkeepError, open_storage, signed_state, signed_targets, target_path};
-use crate::db::Db;
+use super::{
+    Place, Upkeep, UpkeepError, blocking, open_storage, signed_state, signed_targets, target_path,
+};
 use crate::db::rows::{self, Cell, TABLES};
+use crate::db::{Db, to_json};
 use crate::read_side::TIMESTAMP;
 use crate::setup::make_folder;
 use crate::storage::{ByteRange, Storage, sync_folder};
@@ -87,14 +89,12 @@ impl Upkeep {
             archives,
             has_keys: with_keys,
         };
-        let text = serde_json::to_vec_pretty(&contents).expect("the keys are text");
+        let text = to_json(&contents);
         sources.insert(CONTENTS.to_owned(), Source::Bytes(text.into()));
         let storage = self.storage.clone();
         let file = file.to_owned();
         let handle = tokio::runtime::Handle::current();
-        tokio::task::spawn_blocking(move || write(&file, sources, &storage, &handle))
-            .await
-            .expect("writing a backup does not panic")?;
+        blocking(move || write(&file, sources, &storage, &handle)).await?;
         Ok(contents)
     }
 
@@ -148,7 +148,7 @@ impl Upkeep {
                         columns: columns.iter().map(|it| it.name.clone()).collect(),
                         rows,
                     };
-                    let text = serde_json::to_vec(&page).expect("rows are text and numbers");
+                    let text = to_json(&page);
                     let path = format!("database/{}/{count:012}.json", table.name);
                     sources.insert(path, Source::Bytes(text.into()));
                 }
@@ -348,14 +348,12 @@ impl Restoring {
         let mut reader = ExportReader::new(BufReader::new(opened));
         let folder = self.data.clone();
         loop {
-            let step = tokio::task::spawn_blocking({
-                let folder = folder.clone();
-                move || {
-                    let next = next(&mut reader, &folder);
-                    (reader, next)
-                }
-            });
-            let (back, found) = step.await.expect("reading a backup does not panic");
+            let folder = folder.clone();
+            let (back, found) = blocking(move || {
+                let next = next(&mut reader, &folder);
+                (reader, next)
+            })
+            .await;
             reader = back;
             match found? {
                 None => return Ok(()),
