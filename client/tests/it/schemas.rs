@@ -230,9 +230,16 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
     &["man"],
 ];
 
-/// Commands that need a setting of their own; other files run them, and their documents are
-/// checked there as everywhere.
-const RUN_ELSEWHERE: &[&str] = &["self uninstall", "self update", "workspace update"];
+/// Commands that need a setting of their own, such as `rpmbuild`; what other files read of
+/// them is checked there as everywhere.
+const RUN_ELSEWHERE: &[&str] = &[
+    "self uninstall",
+    "self update",
+    "source local-build",
+    "source prepare-sources",
+    "source srpm",
+    "workspace update",
+];
 
 /// Runs commands, checks what they print, and remembers which were run.
 struct Runner {
@@ -310,6 +317,7 @@ fn of_an_author(runner: &mut Runner, author: &Client) {
     runner.ok(author, &["source", "show", "-C", "tree"]);
     let changed = ["--changed-files", "tree/changed", "-C", "tree"];
     runner.ok(author, &[&["source", "affected"], &changed[..]].concat());
+    of_a_repository(runner, author);
     runner.ok(author, &["package", "unpack", archive, "--to", "unpacked"]);
     runner.ok(author, &["publish", archive]);
     let sent = author.json(&["publish", archive]);
@@ -323,6 +331,28 @@ fn of_an_author(runner: &mut Runner, author: &Client) {
     runner.ok(author, &["compat", "push", "versions.toml"]);
     runner.ok(author, &["bundle", "check", "small"]);
     runner.ok(author, &["bundle", "publish", "small"]);
+}
+
+/// What needs committed content.
+fn of_a_repository(runner: &mut Runner, author: &Client) {
+    let who = ["-c", "user.name=Ana", "-c", "user.email=ana@example.org"];
+    for words in [
+        &["init", "-q"] as &[&str],
+        &["add", "."],
+        &["commit", "-q", "-m", "one"],
+        &["tag", "v1.0.0"],
+    ] {
+        let mut git = std::process::Command::new("git");
+        let git = git.args(who).args(words);
+        assert!(
+            git.current_dir(author.home().join("tree"))
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+    runner.ok(author, &["source", "build", "-C", "tree", "-o", "built"]);
+    runner.ok(author, &["source", "split", "-C", "tree", "--to", "split"]);
 }
 
 /// `login` reads the token from stdin.
