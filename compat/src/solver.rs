@@ -13,7 +13,6 @@ pub(crate) mod universe;
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pubgrub::PubGrubError;
@@ -38,8 +37,8 @@ const WAITING_RUNS_MAX: u32 = 4;
 /// How many decisions each step of shortening a proof may take.
 const SHORTENING_DECISIONS_MAX: u32 = 2_000;
 
-/// What a search chose, as numbers.
-pub(crate) type Picks = BTreeMap<PackageId, usize>;
+/// What a search chose, as numbers, in no order.
+pub(crate) type Picks = Vec<(PackageId, usize)>;
 
 /// Why a search found nothing.
 pub(crate) enum Failure<'a> {

@@ -14,7 +14,9 @@ use crate::request::{Hold, Owner, Wanted};
 use crate::solution::{Bringers, Chosen, Move, Solution, Warning};
 
 /// What was picked, by name.
-type Picked<'a> = Vec<(PackageId, Rc<View<'a>>, &'a IndexVersion)>;
+type Picked<'a> = Vec<Pick<'a>>;
+/// A package, the number of its version, and both as the registry tells of them.
+type Pick<'a> = (PackageId, usize, Rc<View<'a>>, &'a IndexVersion);
 
 /// The answer for what was picked.
 pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
@@ -22,13 +24,13 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
     for (id, index) in picks {
         let view = universe.view(*id);
         let version = view.usable.at(*index);
-        picked.push((*id, view, version));
+        picked.push((*id, *index, view, version));
     }
-    picked.sort_unstable_by(|left, right| left.1.name.cmp(&right.1.name));
-    let bringers = bringers(universe, &picked, picks);
+    picked.sort_unstable_by(|left, right| left.2.name.cmp(&right.2.name));
+    let bringers = bringers(universe, &picked);
     let packages = picked
         .iter()
-        .map(|(_, view, version)| {
+        .map(|(_, _, view, version)| {
             let archive = version
                 .archive_for(universe.request.target)
                 .expect("a version without an archive for the target is not usable");
@@ -49,10 +51,10 @@ pub(crate) fn settle(universe: &Universe<'_>, picks: &Picks) -> Solution {
 }
 
 /// Who brought each package, by its place in the answer.
-fn bringers(universe: &Universe<'_>, picked: &Picked<'_>, picks: &Picks) -> Bringers {
+fn bringers(universe: &Universe<'_>, picked: &Picked<'_>) -> Bringers {
     const ABSENT: u32 = u32::MAX;
-    let met = picks.keys().next_back().map_or(0, |it| it.place() + 1);
-    let mut places = vec![ABSENT; met];
+    let met = picked.iter().map(|it| it.0.place() + 1).max();
+    let mut places = vec![ABSENT; met.unwrap_or(0)];
     for (place, (id, ..)) in (0..).zip(picked) {
         places[id.place()] = place;
     }
@@ -64,8 +66,8 @@ fn bringers(universe: &Universe<'_>, picked: &Picked<'_>, picks: &Picks) -> Brin
             bringers.request.push((place, wanted.owner.clone()));
         }
     }
-    for (place, (id, ..)) in (0..).zip(picked) {
-        universe.each_brought(*id, picks[id], |it| {
+    for (place, (id, index, ..)) in (0..).zip(picked) {
+        universe.each_brought(*id, *index, |it| {
             bringers.packages.extend(place_of(it).map(|it| (it, place)));
         });
     }
@@ -76,13 +78,13 @@ fn warnings(universe: &Universe<'_>, picked: &Picked<'_>) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let unlisted: Vec<(PackageName, Version)> = picked
         .iter()
-        .filter(|(_, view, it)| universe.matrix.is_unlisted(&view.name, &it.version))
-        .map(|(_, view, it)| (view.name.clone(), it.version.clone()))
+        .filter(|(_, _, view, it)| universe.matrix.is_unlisted(&view.name, &it.version))
+        .map(|(_, _, view, it)| (view.name.clone(), it.version.clone()))
         .collect();
     if !unlisted.is_empty() {
         warnings.push(Warning::Unlisted { packages: unlisted });
     }
-    for (_, view, version) in picked {
+    for (_, _, view, version) in picked {
         let name = &view.name;
         if let Some(yanked) = &version.yanked {
             warnings.push(Warning::Yanked {
@@ -147,7 +149,7 @@ fn moved(universe: &Universe<'_>, picked: &Picked<'_>) -> Vec<Move> {
         .iter()
         .filter_map(|(name, from)| {
             let id = universe.known_id(name)?;
-            let (_, view, to) = picked.iter().find(|it| it.0 == id)?;
+            let (_, _, view, to) = picked.iter().find(|it| it.0 == id)?;
             let is_asked = |it: &&Wanted| {
                 let named = matches!(it.owner, Owner::You { .. } | Owner::Bundle { .. });
                 named && it.name == *name && !universe.selects(&it.selector, from)
@@ -184,7 +186,7 @@ fn why_moved(
     };
     let mut set: BTreeMap<PackageName, &IndexVersion> = picked
         .iter()
-        .map(|(_, view, version)| (view.name.clone(), *version))
+        .map(|(_, _, view, version)| (view.name.clone(), *version))
         .collect();
     set.insert(view.name.clone(), known);
     let misfits = misfits_with(universe.matrix, &set, universe.pre());

@@ -314,8 +314,8 @@ fn deciding_on_runs_of_versions_changes_no_verdict() {
             search(&runs, DECISIONS_MAX, &|| false),
         ) {
             (Ok(_), Ok(picks)) => {
-                let has_runs = |id: &super::universe::PackageId| runs.run_starts(*id).is_some();
-                joined += usize::from(picks.keys().any(has_runs));
+                let mut has_runs = picks.iter().map(|it| runs.run_starts(it.0).is_some());
+                joined += usize::from(has_runs.any(|it| it));
                 let choice: BTreeMap<_, _> = picks
                     .iter()
                     .map(|(id, place)| {
