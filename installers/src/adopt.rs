@@ -27,6 +27,7 @@ use crate::error::InstallError;
 use crate::layout::{self, Contents};
 use crate::plan::Choice;
 use crate::prefix::Prefix;
+use crate::repair::free_name;
 
 mod find;
 mod journal;
@@ -57,6 +58,9 @@ pub struct Compared {
     contents: Contents,
     #[serde(skip)]
     ours: BTreeMap<PathBuf, String>,
+    /// What those that are the same hold, so that one that is edited meanwhile is told.
+    #[serde(skip)]
+    same_bytes: BTreeMap<PathBuf, Digest>,
     #[serde(skip)]
     commands: BTreeMap<String, Digest>,
 }
@@ -119,12 +123,17 @@ pub fn compare(
         choice,
         contents,
         ours: BTreeMap::new(),
+        same_bytes: BTreeMap::new(),
         commands,
     };
     for entry in &report.entries {
         let place = tree.root.join(&entry.path);
         let is_same = match &entry.kind {
             EntryKind::Folder => continue,
+            _ if is_behind_a_link(&tree.root, &entry.path) => {
+                compared.missing.push(place);
+                continue;
+            }
             EntryKind::File { .. } => {
                 let facts = fs::symlink_metadata(&place);
                 let fits = facts.is_ok_and(|it| it.is_file() && it.len() == entry.size);
@@ -136,6 +145,9 @@ pub fn compare(
         };
         if is_same {
             compared.same += 1;
+            if let Some(digest) = digest_on_disk(&place)? {
+                compared.same_bytes.insert(place.clone(), digest);
+            }
         } else if place.symlink_metadata().is_ok() {
             compared.changed.push(place.clone());
         } else {
@@ -145,6 +157,13 @@ pub fn compare(
         compared.ours.insert(place, entry.path.clone());
     }
     Ok(compared)
+}
+
+/// Whether a link stands on the way to a file of a tree: what is behind it may be anywhere,
+/// outside the prefix too, and is not ours.
+fn is_behind_a_link(root: &Path, path: &str) -> bool {
+    let mut folders = path.match_indices('/');
+    folders.any(|(at, _)| root.join(&path[..at]).is_symlink())
 }
 
 /// Decides what moves, for all of `compared` together. `foreign` may be set aside where
@@ -168,7 +187,7 @@ pub fn take_over(
         let changed: BTreeSet<&PathBuf> = it.changed.iter().collect();
         for (place, path) in &it.ours {
             let is_changed = changed.contains(place);
-            over.moves_away(prefix, place, is_changed);
+            over.moves_away(prefix, place, it.same_bytes.get(place).copied());
             if is_changed && it.contents.config.contains(path) {
                 let key = (it.name.clone(), path.clone());
                 over.edits.insert(key, place.clone());
@@ -185,7 +204,7 @@ pub fn take_over(
             let leads_to_ours = fs::canonicalize(&place).is_ok_and(|it| ours.contains(&it));
             let is_copy = digest_on_disk(&place)? == Some(*digest);
             if leads_to_ours || is_copy {
-                over.moves_away(prefix, &place, false);
+                over.moves_away(prefix, &place, digest_on_disk(&place)?);
                 over.clears.insert(place);
             } else {
                 over.stands_in_the_way(prefix, place, set_aside);
@@ -202,11 +221,11 @@ pub fn take_over(
 }
 
 impl TakeOver {
-    /// Moves one file away: one that differs is kept.
-    fn moves_away(&mut self, prefix: &Prefix, from: &Path, keep: bool) {
+    /// Moves one file away. It is kept, unless all that it holds is known by `spare`.
+    fn moves_away(&mut self, prefix: &Prefix, from: &Path, spare: Option<Digest>) {
         let inside = from.strip_prefix(prefix.root()).unwrap_or(from);
-        let to = prefix.adopted().join(inside);
-        if keep {
+        let to = free_name(&prefix.adopted().join(inside));
+        if spare.is_none() {
             self.saved.push(Saved {
                 from: from.to_owned(),
                 to: to.clone(),
@@ -215,13 +234,14 @@ impl TakeOver {
         self.moves.push(Move {
             from: from.to_owned(),
             to,
-            keep,
+            keep: spare.is_none(),
+            spare,
         });
     }
 
     fn stands_in_the_way(&mut self, prefix: &Prefix, place: PathBuf, set_aside: bool) {
         if set_aside {
-            self.moves_away(prefix, &place, true);
+            self.moves_away(prefix, &place, None);
             self.clears.insert(place);
         } else {
             self.in_the_way.push(place);
@@ -244,7 +264,7 @@ impl TakeOver {
             let is_ours = fs::canonicalize(&place)
                 .is_ok_and(|end| ours.iter().any(|it| it.starts_with(&end)));
             if is_ours {
-                self.moves_away(prefix, &place, false);
+                self.moves_away(prefix, &place, digest_on_disk(&place)?);
                 self.clears.insert(place);
             } else if !crate::links::is_free(prefix, &place) {
                 self.stands_in_the_way(prefix, place, set_aside);

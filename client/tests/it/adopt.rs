@@ -140,6 +140,30 @@ fn strangers_in_the_way_are_named_and_only_moved_when_asked() {
 }
 
 #[test]
+fn what_is_behind_a_link_or_in_another_prefix_or_a_working_copy_is_left_alone() {
+    let it = ByHand::new();
+    let (prefix, outside) = (it.client.prefix(), it.client.home().join("outside"));
+    let share = prefix.join("lib/provisioning/core/share");
+    std::fs::rename(&share, &outside).unwrap();
+    symlink(&outside, &share).unwrap();
+    let nested = prefix.join("nested");
+    let nested = ["--prefix", nested.to_str().unwrap()];
+    it.client
+        .ok(&[&nested[..], &["install", "mongodb"]].concat());
+    it.unpack("azure", "2.0.0", "src/azure");
+    std::fs::create_dir(prefix.join("src/azure/.git")).unwrap();
+    let done = it.client.json(&["adopt"]);
+    assert_eq!(
+        packages(&done),
+        ["core 3.2.1", "platform 2.5.0", "redis 1.1.0"]
+    );
+    assert!(outside.join("core.txt").is_file(), "{done}");
+    assert!(share.is_symlink() && prefix.join("src/azure/manifest.toml").is_file());
+    it.client.ok(&[&nested[..], &["verify"]].concat());
+    it.client.ok(&["verify"]);
+}
+
+#[test]
 fn an_adoption_that_is_killed_is_undone_or_finished_by_the_next_command() {
     let it = ByHand::new();
     let whole = it.client.home().join("whole");

@@ -34,8 +34,9 @@ pub fn find_trees(
             continue;
         }
         for (path, kind) in entries(&folder)? {
-            // Below our own folder only what somebody put there by hand is of interest.
-            let is_ours = prefix.base() == folder
+            // Below our own folder, or that of another prefix inside this one, only what
+            // somebody put there by hand is of interest.
+            let is_ours = folder.ends_with("lib/provisioning")
                 && ["store", "generations", "adopted", "saved", "client"]
                     .iter()
                     .any(|it| path.ends_with(it));
@@ -53,7 +54,10 @@ pub fn find_trees(
         ];
         let is_known = trees.iter().any(|it| it.name == *name);
         let found = standing.iter().map(|it| prefix.root().join(it));
-        if let Some(root) = found.into_iter().find(|it| it.is_dir() && !is_known) {
+        if let Some(root) = found
+            .into_iter()
+            .find(|it| !it.is_symlink() && it.is_dir() && !is_known)
+        {
             let (name, version) = (name.clone(), None);
             trees.push(StandingTree {
                 root,
@@ -67,6 +71,10 @@ pub fn find_trees(
 }
 
 fn with_manifest(folder: &Path) -> Option<StandingTree> {
+    // Where somebody works on a package it is not installed.
+    if folder.join(".git").symlink_metadata().is_ok() {
+        return None;
+    }
     let file = folder.join(Manifest::FILE);
     let facts = fs::symlink_metadata(&file).ok()?;
     if !facts.is_file() || facts.len() > MANIFEST_BYTES_MAX {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Deserialize, InstallError, Path, PathBuf, Prefix, Serialize};
-use super::{durable, fs, io};
+use super::{Deserialize, Digest, InstallError, Path, PathBuf, Prefix, Serialize};
+use super::{digest_on_disk, durable, fs, io};
 use crate::links;
 
 /// The newest form of the journal.
@@ -16,6 +16,9 @@ pub(crate) struct Move {
     pub(crate) to: PathBuf,
     /// Whether it is kept where it moved to.
     pub(crate) keep: bool,
+    /// What it held when it was found to be spare. With other bytes it is kept after all.
+    #[serde(default)]
+    pub(crate) spare: Option<Digest>,
 }
 
 /// Everything that moves.
@@ -71,7 +74,7 @@ pub(crate) fn settle(prefix: &Prefix, has_switched: bool) -> Result<(), InstallE
     for it in &journal.moves {
         let has_moved = it.to.symlink_metadata().is_ok();
         if has_switched {
-            if has_moved && !it.keep {
+            if has_moved && !it.keep && digest_on_disk(&it.to)? == it.spare {
                 durable::remove_if_there(&it.to)?;
             }
         } else if has_moved && it.from.symlink_metadata().is_err() {
