@@ -72,6 +72,7 @@ async fn import_into(file: &Path, cache: &Path, context: &Context) -> Outcome<Im
         .unwrap_or(&origin)
         .clone();
     let state = context.settings.trust_state(&registry)?;
+    verify_by_itself(&staged, context).await?;
     let scratch = copy_of(&state)?;
     staged.verify(scratch.path(), context).await?;
     // Everything held. The same again, where it counts.
@@ -91,6 +92,17 @@ async fn import_into(file: &Path, cache: &Path, context: &Context) -> Outcome<Im
     imported.is_local = provisioning_trust::is_imported(&state);
     imported.is_default_now = is_default_now;
     Ok(imported)
+}
+
+/// Verifies a file from its own first root on. Where this machine knows a role already, its
+/// state does not read the file's copy of it, and what was changed there would go unseen.
+async fn verify_by_itself(staged: &Staged, context: &Context) -> Outcome<()> {
+    let nothing = tempfile::Builder::new().prefix("provisioning-").tempdir();
+    let nothing = nothing.map_err(|it| {
+        Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
+    })?;
+    staged.verify(nothing.path(), context).await?;
+    Ok(())
 }
 
 /// What a dry run works with: the file, verified in a folder that goes away.
@@ -119,6 +131,7 @@ pub(crate) async fn try_out(file: &Path, context: &Context) -> Outcome<TriedOut>
         .unwrap_or(&origin)
         .clone();
     let state = context.settings.trust_state(&registry)?;
+    verify_by_itself(&staged, context).await?;
     let copy = copy_of(&state)?;
     let mut context = context.clone();
     context

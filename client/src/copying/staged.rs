@@ -249,7 +249,7 @@ impl Unpacking<'_> {
     }
 }
 
-const UNCHANGED: &str = "nothing was changed; have the file made and carried again";
+const UNCHANGED: &str = "have the file made and carried again; nothing was changed";
 
 /// `index/core/core.json` and its digest, of `index/core/<hex>.core.json`.
 fn target_of(place: &str) -> Option<(String, Digest)> {

@@ -167,6 +167,23 @@ fn a_changed_cut_or_longer_file_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_changed_file_is_refused_also_where_the_right_one_is_known() {
+    let (_registry, _online, file) = exported(&["stable-3.2"]);
+    let machine = Client::alone();
+    machine.ok(&["import", file.to_str().unwrap()]);
+    let files = read(&file);
+    for path in files.keys().filter(|it| it.starts_with("metadata/")) {
+        let mut changed = files.clone();
+        let content = changed.get_mut(path).unwrap();
+        let middle = content.len() / 2;
+        content[middle] ^= 1;
+        let place = machine.home().join("changed.export");
+        write(&place, &changed);
+        refused(&machine, &place, path);
+    }
+}
+
+#[test]
 fn files_that_no_signature_speaks_of_and_swapped_ones_are_refused() {
     let (_registry, online, file) = exported(&["core@3.1.0"]);
     let good = read(&file);
