@@ -74,6 +74,26 @@ fn everything_that_goes_is_listed_and_what_is_not_ours_stays() {
 }
 
 #[test]
+fn a_cache_folder_that_somebody_chose_keeps_what_else_is_in_it() {
+    let mut client = Client::alone();
+    install(&mut client);
+    client.write("mine/provisioning/notes", "mine");
+    let line = format!(
+        "PATH='{}':\"$PATH\" # provisioning's installer\n",
+        client.prefix().join("bin").display()
+    );
+    client.write("dotfiles/bashrc", &format!("alias l=ls\n{line}"));
+    let profile = client.home().join(".bashrc");
+    std::os::unix::fs::symlink("dotfiles/bashrc", &profile).unwrap();
+    let chosen = client.home().join("mine/provisioning");
+    let client = client.with("PROVISIONING_CACHE_DIR", chosen.to_str().unwrap());
+    client.ok(&["self", "uninstall", "--yes"]);
+    assert!(chosen.join("notes").is_file());
+    assert!(profile.is_symlink(), "somebody's link stays a link");
+    assert_eq!(fs::read_to_string(&profile).unwrap(), "alias l=ls\n");
+}
+
+#[test]
 fn with_nothing_installed_the_whole_prefix_goes_and_purge_takes_the_configuration() {
     let mut client = Client::alone();
     install(&mut client);

@@ -91,6 +91,7 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let installation = Installation::find(Purpose::Uninstall, context)?;
     let prefix = Prefix::new(&installation.prefix);
     let current = prefix.current_generation()?;
+    let seen = current.as_ref().map(|it| it.generation);
     if let Some(current) = current.filter(|it| !it.packages.is_empty() && !args.all) {
         return Err(still_installed(&installation, &current));
     }
@@ -101,6 +102,14 @@ pub(super) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     }
     if !args.dry_run {
         let lock = switch::lock(&installation, "self uninstall", context)?;
+        if prefix.current_number()? != seen {
+            // What came meanwhile was not on the list that was agreed to.
+            return Err(Failure::new(
+                "changed-meanwhile",
+                "another command changed what is installed in between",
+            )
+            .with_hint(format!("run `{}` again; nothing was changed", typed(args))));
+        }
         let bin = installation.prefix.join("bin");
         for it in &doomed {
             remove(it, &bin).map_err(|problem| cannot_remove(&it.path, &problem))?;
@@ -155,8 +164,9 @@ fn list(installation: &Installation, args: &Args, context: &Context) -> Vec<Doom
     }
     let settings = &context.settings;
     if let Ok(cache) = settings.cache() {
-        // A cache folder that somebody chose may hold other things.
-        let is_ours = cache.ends_with("provisioning");
+        // A cache folder that somebody chose may hold other things, whatever its name is.
+        let ours = context.env.xdg("XDG_CACHE_HOME", ".cache");
+        let is_ours = ours.is_some_and(|it| it.join("provisioning") == cache);
         let path = if is_ours {
             cache.to_owned()
         } else {
@@ -179,7 +189,7 @@ fn list(installation: &Installation, args: &Args, context: &Context) -> Vec<Doom
     }
     add("link", prefix.current());
     for path in inside_base(&prefix) {
-        add("installed packages and their history", path);
+        add(what_is_inside(&path), path);
     }
     add("link", installation.link());
     add("the client, every version", prefix.base());
@@ -195,6 +205,16 @@ fn inside_base(prefix: &Prefix) -> Vec<PathBuf> {
         .collect();
     paths.sort();
     paths
+}
+
+/// What a folder of `P/lib/provisioning` holds. Files of the user are named as such.
+fn what_is_inside(path: &Path) -> &'static str {
+    match path.file_name().and_then(|it| it.to_str()) {
+        Some("saved") => "files that you changed, as `verify --repair` kept them",
+        Some("adopted") => "files that you changed, as `adopt` kept them",
+        Some("edited") => "configuration that you edited, for rollbacks",
+        _ => "installed packages and their history",
+    }
 }
 
 /// Links outside that lead into `P/lib/provisioning`, the client's own left out.
@@ -324,8 +344,16 @@ fn forget_line(path: &Path, bin: &Path) -> io::Result<()> {
     if kept.trim().is_empty() {
         return fs::remove_file(path);
     }
-    // In place, since it may be a link into somebody's dotfiles, and keeps its mode.
-    fs::write(path, kept)
+    // It may be a link into somebody's dotfiles; it keeps its mode, and is never half written.
+    let place = path.canonicalize()?;
+    let mut staged = tempfile::Builder::new()
+        .prefix(".provisioning-")
+        .permissions(fs::metadata(&place)?.permissions())
+        .tempfile_in(place.parent().unwrap_or(&place))?;
+    staged.write_all(kept.as_bytes())?;
+    staged.as_file().sync_all()?;
+    staged.persist(&place).map_err(|it| it.error)?;
+    Ok(())
 }
 
 /// Folders that the installer made go where nothing else is in them.
