@@ -160,14 +160,25 @@ async fn make(
     }
     check_room(&dir, room)?;
     let templates = Templates::installed(context).await?;
+    let made = make_from(&templates, template, &dir, typed, context);
+    made.map_err(|it| templates.tell(it))
+}
+
+fn make_from(
+    templates: &Templates,
+    template: &str,
+    dir: &Path,
+    typed: &Typed,
+    context: &Context,
+) -> Outcome<Exit> {
     let found = templates.template(template)?;
-    let known = [("name".to_owned(), Answer::Text(folder_name(&dir)))].into();
+    let known = [("name".to_owned(), Answer::Text(folder_name(dir)))].into();
     let answers = answers::gather(&found, &known, typed, context)?;
     let record = Record::new(template, &templates.version, templates.digest, answers);
     let mut tree = found.render(&record.variables())?;
     record.complete(&mut tree)?;
     tree.insert(RECORD_FILE.to_owned(), record.to_node());
-    write(&dir, &tree)?;
+    write(dir, &tree)?;
     let document = Made {
         workspace: dir.display().to_string(),
         template: Some(template.to_owned()),

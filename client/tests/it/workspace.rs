@@ -37,6 +37,18 @@ fn a_workspace_is_made_from_a_template_that_is_fetched_first() {
 }
 
 #[test]
+fn a_refusal_after_the_templates_were_installed_says_that_they_are() {
+    let (_registry, client) = published();
+    let error = client.error(1, &["workspace", "create", "x", "--template", "huge"]);
+    let hints = error["hints"].as_array().unwrap();
+    let last = hints.last().unwrap().as_str().unwrap();
+    assert!(last.contains("`workspace` is installed now"), "{error}");
+    assert_eq!(packages(&client.json(&["list"])), ["workspace 1.4.0"]);
+    let error = client.error(1, &["workspace", "create", "x", "--template", "huge"]);
+    assert!(error.to_string().contains("nothing was changed"), "{error}");
+}
+
+#[test]
 fn templates_are_listed_and_an_unknown_one_names_those_that_there_are() {
     let (_registry, client) = published();
     let listed = client.json(&["workspace", "templates"]);

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, symlink};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use provisioning_package::Digest;
@@ -121,7 +121,8 @@ impl Stage {
     /// Takes the stage; what a killed run left in it is taken back first.
     fn open(root: &Path) -> Result<Self, ScaffoldError> {
         let folder = root.join(STAGE);
-        match fs::create_dir(&folder) {
+        // Copies of people's files go there for a moment.
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
             Err(problem) if problem.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(failed("create", &folder)(problem));
             }
@@ -169,9 +170,11 @@ impl Stage {
             let before = Node::read(&self.root.join(path))?;
             if let Some(before) = &before {
                 put(&self.staged("old", index), before)?;
+                keep_readers(&self.root.join(path), &self.staged("old", index), before)?;
             }
             if let Some(node) = node {
                 put(&self.staged("new", index), node)?;
+                keep_readers(&self.root.join(path), &self.staged("new", index), node)?;
             }
             steps.push(Step {
                 path: path.clone(),
@@ -328,6 +331,27 @@ fn put(place: &Path, node: &Node) -> Result<(), ScaffoldError> {
     .map_err(failed("write", place))
 }
 
+/// What replaces a file may be read by whoever could read that one, and nobody else: people
+/// close files that hold secrets.
+fn keep_readers(place: &Path, staged: &Path, node: &Node) -> Result<(), ScaffoldError> {
+    let Node::File { executable, .. } = node else {
+        return Ok(());
+    };
+    let Ok(facts) = place.symlink_metadata() else {
+        return Ok(());
+    };
+    if !facts.is_file() {
+        return Ok(());
+    }
+    let mode = facts.permissions().mode() & 0o777;
+    let mode = match executable {
+        true if mode & 0o100 == 0 => mode | ((mode & 0o444) >> 2),
+        true => mode,
+        false => mode & !0o111,
+    };
+    fs::set_permissions(staged, fs::Permissions::from_mode(mode)).map_err(failed("write", staged))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -372,6 +396,27 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["a", "d"]);
+    }
+
+    #[test]
+    fn a_file_that_was_closed_to_others_stays_closed_when_it_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        write(root, &[("secret", "1")]);
+        let close = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(root.join("secret"), close).unwrap();
+        let program = Node::File {
+            bytes: b"#!/bin/sh\n".to_vec(),
+            executable: true,
+        };
+        let mode = |path: &str| {
+            let facts = fs::metadata(root.join(path)).unwrap();
+            facts.permissions().mode() & 0o777
+        };
+        apply_changes(root, &changes(&[("secret", Some("2"))])).unwrap();
+        assert_eq!(mode("secret"), 0o600);
+        apply_changes(root, &[("secret".to_owned(), Some(program))].into()).unwrap();
+        assert_eq!(mode("secret"), 0o700);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(super) struct Templates {
     /// Its archive; `None` for a linked working copy.
     pub(super) digest: Option<Digest>,
     folder: PathBuf,
+    /// Whether this run installed them.
+    is_new: bool,
     /// Holds what was unpacked for this run alone.
     _scratch: Option<TempDir>,
 }
@@ -41,10 +43,13 @@ impl Templates {
                 version: linked.version.clone(),
                 digest: None,
                 folder: linked.path.join(TEMPLATES),
+                is_new: false,
                 _scratch: None,
             });
         }
-        let package = match current.as_ref().and_then(workspace_package) {
+        let there = current.as_ref().and_then(workspace_package);
+        let is_new = there.is_none();
+        let package = match there {
             Some(package) => package,
             None => install(context).await?,
         };
@@ -54,8 +59,17 @@ impl Templates {
             version: package.version,
             digest: Some(package.digest),
             folder: tree.join(TEMPLATES),
+            is_new,
             _scratch: None,
         })
+    }
+
+    /// A failure that came after they were installed says so.
+    pub(super) fn tell(&self, failure: Failure) -> Failure {
+        if !self.is_new {
+            return failure;
+        }
+        failure.with_changed("the package `workspace` is installed now; nothing else was changed")
     }
 
     /// The names, in order.
@@ -192,6 +206,7 @@ impl Finder {
             version: choice.version.clone(),
             digest: Some(choice.digest),
             folder: folder.join(TEMPLATES),
+            is_new: false,
             _scratch: scratch,
         };
         if let Some(prefix) = self.store_with(&choice.digest)? {
