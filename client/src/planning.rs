@@ -184,10 +184,7 @@ impl Intent {
             }
             Self::Rollback { to } => {
                 let Some(current) = current else {
-                    return Err(Failure::new(
-                        "no-generation",
-                        "nothing was ever installed here",
-                    ));
+                    return Err(nothing_to_go_back_to());
                 };
                 let older = older_generation(context, current, *to)?;
                 Ok(plan_rollback(current, &older, self.reason()))
@@ -265,6 +262,11 @@ fn older_generation(
         .into_iter()
         .find(|it| it.generation == number)
         .ok_or_else(|| no_generation(format!("there is no generation {number}")))
+}
+
+fn nothing_to_go_back_to() -> Failure {
+    Failure::new("no-generation", "nothing was ever installed here")
+        .with_hint("install something first: `provisioning install stable`")
 }
 
 fn no_generation(message: String) -> Failure {

@@ -146,8 +146,10 @@ async fn execute(
     let mut prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
     let lock = lock(prefix, &intent.reason(), context)?;
     let found = prefix.current_number()?;
-    if found != plan.base {
-        // Another writer came first. Under the lock nobody can come again.
+    let is_gone = |it: &&Choice| !archives.contains_key(&it.digest);
+    if found != plan.base || missing(prefix, plan).iter().any(is_gone) {
+        // Another writer came first, or `gc` took what lay in the store. Under the lock
+        // nobody can come again.
         let current = prefix.current_generation()?;
         *plan = intent.plan(context, registry, current.as_ref()).await?;
         archives = fetch(plan, prefix, registry, context).await?;

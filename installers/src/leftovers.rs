@@ -14,6 +14,10 @@ pub fn leftovers(prefix: &Prefix) -> Result<Vec<PathBuf>, InstallError> {
     if prefix.pending().exists() {
         found.push(prefix.pending());
     }
+    if recover::lost_current(prefix)? {
+        // Without the link nothing tells which of the generations were switched to.
+        return Ok(found);
+    }
     let newest = prefix.current_number()?.unwrap_or(0);
     for number in prefix.generation_numbers()? {
         if number > newest {

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -71,7 +72,9 @@ impl WriterLock {
         let mut told = false;
         loop {
             match file.try_lock() {
-                Ok(()) => break,
+                Ok(()) if is_at(&file, &path) => break,
+                // Its holder removed the prefix, and the file with it: others see another.
+                Ok(()) => (file, _) = open(prefix)?,
                 Err(TryLockError::Error(problem)) => {
                     return Err(InstallError::io("lock", &path, problem));
                 }
@@ -112,8 +115,11 @@ impl WriterLock {
 
     /// Takes the lock if nobody has it and this user may; `None` otherwise.
     pub(crate) fn try_acquire(prefix: &Prefix, holder: &Holder) -> Option<Self> {
-        let (file, _) = open(prefix).ok()?;
+        let (file, path) = open(prefix).ok()?;
         file.try_lock().ok()?;
+        if !is_at(&file, &path) {
+            return None;
+        }
         Self::taken(prefix, file, holder).ok()
     }
 
@@ -151,6 +157,13 @@ fn open(prefix: &Prefix) -> Result<(File, PathBuf), InstallError> {
         .open(&path)
         .map_err(|it| InstallError::io("write", &path, it))?;
     Ok((file, path))
+}
+
+/// Whether an open file is still the one that others find at `path`.
+fn is_at(file: &File, path: &Path) -> bool {
+    let there = std::fs::metadata(path);
+    matches!((file.metadata(), there), (Ok(ours), Ok(there))
+        if (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
 }
 
 fn write_holder(file: &mut File, holder: &Holder) -> std::io::Result<()> {

@@ -13,6 +13,7 @@ use provisioning_package::{Digest, Kind, PackageName};
 
 use crate::error::InstallError;
 use crate::generation::Generation;
+use crate::record;
 
 /// Prefixes that many programs share: there `P/extensions` would be a stranger.
 const SHARED_PREFIXES: [&str; 4] = ["/", "/usr", "/usr/local", "/opt"];
@@ -217,7 +218,13 @@ impl Prefix {
             match self.read_generation(number) {
                 // `gc` took it away just now.
                 Err(_) if number < current && !self.generation(number).exists() => {}
-                read => history.push(read?),
+                // A damaged one is read from its second copy, so that nobody is kept from
+                // going back to the others.
+                Err(problem) => {
+                    let kept = record::read(self, number).map(|(_, it)| it);
+                    history.push(kept.ok_or(problem)?);
+                }
+                Ok(read) => history.push(read),
             }
         }
         Ok(history)

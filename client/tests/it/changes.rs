@@ -260,3 +260,15 @@ fn a_yanked_version_stays_where_it_is_and_installs_only_where_it_is_pinned() {
         "{warnings}"
     );
 }
+
+#[test]
+fn a_damaged_record_of_an_old_generation_keeps_nobody_from_going_back_to_it() {
+    let (_registry, client) = published();
+    client.ok(&["install", "core"]);
+    client.ok(&["install", "redis"]);
+    let record = "prefix/lib/provisioning/generations/1/generation.json";
+    client.write(record, "not what was written");
+    client.ok(&["history"]);
+    client.ok(&["rollback", "1"]);
+    assert_eq!(packages(&client.json(&["list"])).len(), 1);
+}

@@ -136,6 +136,19 @@ fn leftovers_of_a_killed_run_and_a_clock_that_went_back_are_named() {
 }
 
 #[test]
+fn a_lost_link_to_the_current_generation_is_named_and_what_it_led_to_is_no_leftover() {
+    let (_registry, client) = published();
+    let client = at_home(client);
+    client.ok(&["install", "core"]);
+    client.ok(&["install", "redis"]);
+    fs::remove_file(client.prefix().join("lib/provisioning/current")).unwrap();
+    let (codes, document) = problems(&client, 1);
+    assert_eq!(codes, ["files-changed"], "{document}");
+    client.ok(&["verify", "--repair"]);
+    assert!(problems(&client, 0).0.is_empty());
+}
+
+#[test]
 fn a_generation_of_a_newer_client_is_a_problem_and_no_crash() {
     let (_registry, client) = published();
     let client = at_home(client);

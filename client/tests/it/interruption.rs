@@ -1,6 +1,10 @@
 //! Clients that come at once.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::time::Duration;
+
+use provisioning_installers::{GcPolicy, Holder, Prefix, WriterLock, collect};
 
 use crate::product::{packages, published};
 
@@ -50,4 +54,39 @@ fn a_held_lock_is_waited_for_and_then_named_with_its_own_status() {
         "{error}"
     );
     client.ok(&["list"]);
+}
+
+#[test]
+fn what_gc_takes_while_an_install_waits_is_fetched_again() {
+    let (_registry, client) = published();
+    client.ok(&["install", "core", "redis"]);
+    client.ok(&["uninstall", "redis"]);
+    let prefix = Prefix::new(client.prefix());
+    let holder = Holder {
+        pid: Some(std::process::id()),
+        command: Some("this test".to_owned()),
+        since: None,
+    };
+    let lock = WriterLock::acquire(&prefix, &holder, Duration::ZERO, &mut |_| {}).unwrap();
+    let mut command = client.command(&["install", "redis"]);
+    let mut child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Whoever waits for the lock has planned with what is in the store.
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut lines = stderr.lines().map_while(Result::ok);
+    assert!(lines.any(|it| it.contains("waiting for")));
+    let policy = GcPolicy {
+        keep: 1,
+        replaced_before: None,
+    };
+    let gone = collect(&prefix, &lock, &policy).unwrap();
+    assert_eq!(gone.packages.len(), 1);
+    drop(lock);
+    let said: Vec<String> = lines.collect();
+    assert!(child.wait().unwrap().success(), "{said:?}");
+    assert_eq!(packages(&client.json(&["list"])).len(), 2);
+    client.ok(&["verify"]);
 }

@@ -16,21 +16,22 @@ pub(super) fn check(
 ) {
     let Some(current) = current else {
         if report.checks.is_empty() {
-            let clean = format!("nothing is installed in `{}`", prefix.root().display());
-            report.add("files", clean, Vec::new());
+            // Also where the link to the current generation is lost.
+            let (clean, problems) = installed_files(prefix, None);
+            report.add("files", clean, problems);
         }
         check_writers(prefix, report);
         return;
     };
     let spinner = context.output.progress().spinner("reading installed files");
-    let (clean, problems) = installed_files(prefix, current);
+    let (clean, problems) = installed_files(prefix, Some(current));
     drop(spinner);
     report.add("files", clean, problems);
     check_writers(prefix, report);
     check_requirements(current, report, context);
 }
 
-fn installed_files(prefix: &Prefix, current: &Generation) -> (String, Vec<Problem>) {
+fn installed_files(prefix: &Prefix, current: Option<&Generation>) -> (String, Vec<Problem>) {
     let findings = match tokio::task::block_in_place(|| verify(prefix)) {
         Ok(findings) => findings,
         Err(problem) => return (String::new(), vec![Problem::of(&problem.into())]),
@@ -39,12 +40,17 @@ fn installed_files(prefix: &Prefix, current: &Generation) -> (String, Vec<Proble
     for finding in findings.iter().filter(|it| it.is_fault()) {
         *counts.entry(finding.code.as_str()).or_default() += 1;
     }
-    let count = current.packages.len();
-    let clean = format!(
-        "generation {}: {count} {} as installed",
-        current.generation,
-        if count == 1 { "package" } else { "packages" }
-    );
+    let clean = match current {
+        None => format!("nothing is installed in `{}`", prefix.root().display()),
+        Some(current) => format!(
+            "generation {}: {} as installed",
+            current.generation,
+            match current.packages.len() {
+                1 => "1 package".to_owned(),
+                count => format!("{count} packages"),
+            }
+        ),
+    };
     if counts.is_empty() {
         return (clean, Vec::new());
     }
