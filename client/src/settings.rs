@@ -118,7 +118,7 @@ impl Settings {
         Ok(Self {
             root_fingerprint,
             prefix: layers
-                .typed("prefix", |text| Ok(env.absolute(Path::new(text))))?
+                .typed("prefix", |text| place(text, env))?
                 .or_else(|| default_prefix(env)),
             json: layers.flag("json")?,
             color: layers
@@ -136,7 +136,7 @@ impl Settings {
                 .map_or(LOCK_TIMEOUT_DEFAULT, |it| it.value),
             min_age: layers.typed("min-age", parse_duration)?.map(|it| it.value),
             cache: layers
-                .typed("cache-dir", |text| Ok(env.absolute(Path::new(text))))?
+                .typed("cache-dir", |text| place(text, env))?
                 .or_else(|| default_cache(env)),
             cache_max_size: layers
                 .typed("cache-max-size", parse_size)?
@@ -146,7 +146,7 @@ impl Settings {
                 .map_or(OFFLINE_AGE_MAX_DEFAULT, |it| it.value),
             mirrors: mirrors(&layers, registry.as_ref(), env)?,
             ca_file: layers
-                .typed("ca-file", |text| Ok(env.absolute(Path::new(text))))?
+                .typed("ca-file", |text| place(text, env))?
                 .map(|it| it.value),
             credential_helper: layers
                 .typed("credential-helper", |text| Ok(text.to_owned()))?
@@ -354,6 +354,15 @@ fn default_prefix(env: &Env) -> Option<Sourced<PathBuf>> {
         value,
         origin: Origin::Default,
     })
+}
+
+/// A path as typed. An empty one, as of a shell's variable that is not set, would be the
+/// current folder.
+fn place(text: &str, env: &Env) -> Result<PathBuf, String> {
+    if text.is_empty() {
+        return Err("expected a path".to_owned());
+    }
+    Ok(env.absolute(Path::new(text)))
 }
 
 fn default_cache(env: &Env) -> Option<Sourced<PathBuf>> {

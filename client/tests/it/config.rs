@@ -88,6 +88,14 @@ fn a_variable_that_is_no_text_is_refused_and_not_ignored() {
 }
 
 #[test]
+fn an_empty_prefix_is_refused_and_is_not_the_current_folder() {
+    let client = Client::alone();
+    let error = client.error(2, &["--prefix", "", "list"]);
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("no value for `prefix`"), "{error}");
+}
+
+#[test]
 fn reading_needs_neither_a_home_for_tokens_nor_good_credentials() {
     let registry = Registry::start();
     let client = Client::of(&registry);
