@@ -81,7 +81,11 @@ impl TrustedRegistry {
         anchor: &Anchor,
         expected_root: Option<&Digest>,
     ) -> Result<Self, TrustError> {
-        let store = Arc::new(TrustStore::open(state)?);
+        let mut store = TrustStore::open(state)?;
+        if transport.is_at_hand() {
+            store = store.without_targets();
+        }
+        let store = Arc::new(store);
         let pinned = match store.pinned_root()? {
             Some(pinned) => pinned,
             None => first_contact(&store, transport.as_ref(), anchor, expected_root).await?,

@@ -37,6 +37,8 @@ const IMPORTED: &str = "contact/imported";
 #[derive(Debug)]
 pub(crate) struct TrustStore {
     folder: PathBuf,
+    /// Whether targets are kept, and looked for here.
+    keeps_targets: bool,
     /// What this process has read or written of each file, to tell another's writes.
     seen: Mutex<HashMap<PathBuf, Digest>>,
     /// The first failure to keep metadata, which the verifier only logs.
@@ -54,9 +56,19 @@ impl TrustStore {
         }
         Ok(Self {
             folder: folder.to_owned(),
+            keeps_targets: true,
             seen: Mutex::default(),
             failure: Mutex::default(),
         })
+    }
+
+    /// The same, without copies of targets: where those can be read as easily from where
+    /// they come, looking for a copy and writing one is all that it costs.
+    pub(crate) fn without_targets(self) -> Self {
+        Self {
+            keeps_targets: false,
+            ..self
+        }
     }
 
     /// Where the state lies.
@@ -197,6 +209,9 @@ impl TrustStore {
     /// Where the verifier's `name` lies; `None` for what is not kept.
     fn place(&self, name: &str) -> Option<Place> {
         if let Some(path) = name.strip_prefix("targets/") {
+            if !self.keeps_targets {
+                return None;
+            }
             // Hashed, so that no spelling of a target's path reaches the file system.
             let file = Digest::of(path.as_bytes()).hex();
             return Some(Place::Target(self.folder.join("targets").join(file)));

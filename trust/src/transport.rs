@@ -15,6 +15,11 @@ pub trait Transport: Send + Sync {
         path: &'a str,
         max_bytes: u64,
     ) -> BoxFuture<'a, Result<Option<Vec<u8>>, TransportError>>;
+
+    /// Whether the files lie on this machine, so that keeping copies of them gains nothing.
+    fn is_at_hand(&self) -> bool {
+        false
+    }
 }
 
 /// Bytes could not be had.

@@ -6,6 +6,7 @@
 //! from the transport after all).
 
 mod source;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::error::TrustError;
 use crate::metadata::whole_seconds;
 use crate::store::TrustStore;
 pub(crate) use source::{FETCHES_MAX, Reach, Source, fetch};
+use walk::Walked;
 
 /// Checks the metadata of one registry.
 pub(crate) trait Verifier: Send + Sync {
@@ -47,6 +49,8 @@ pub(crate) struct SigstoreVerifier {
     store: Arc<TrustStore>,
     source: Arc<Source>,
     updater: Updater,
+    /// What `updater` has checked.
+    walked: Walked,
 }
 
 impl SigstoreVerifier {
@@ -64,6 +68,7 @@ impl SigstoreVerifier {
             store,
             source,
             updater,
+            walked: Walked::default(),
         })
     }
 
@@ -79,6 +84,7 @@ impl SigstoreVerifier {
     /// raises, and a refresh that failed half-way leaves nothing behind in memory.
     async fn attempt(&mut self, now: Timestamp) -> Result<(), TrustError> {
         self.updater = updater(&self.pinned_root, &self.store, &self.source)?;
+        self.walked = Walked::default();
         let result = self.updater.refresh(now).await;
         self.store.take_failure()?;
         result.map_err(|error| explain(error, now))
@@ -89,6 +95,9 @@ impl SigstoreVerifier {
         path: &str,
         now: Timestamp,
     ) -> Result<Option<TargetFile>, TrustError> {
+        if let Some(found) = self.walked.find(self.updater.trusted(), path, now) {
+            return Ok(found);
+        }
         let first = self.updater.get_target_info(path, now).await;
         let found = match first.map_err(|error| explain(error, now)) {
             Err(error) if !error.is_unreachable() && self.source.served_from_disk() => {
@@ -100,6 +109,7 @@ impl SigstoreVerifier {
             other => other?,
         };
         self.store.take_failure()?;
+        self.walked.note(self.updater.trusted(), path, now);
         Ok(found)
     }
 
@@ -110,6 +120,13 @@ impl SigstoreVerifier {
             let mut needed = BTreeSet::new();
             let mut asking = Vec::new();
             for path in paths {
+                if self
+                    .walked
+                    .find(self.updater.trusted(), path, now)
+                    .is_some()
+                {
+                    continue;
+                }
                 let role = unloaded_role(self.updater.trusted(), path);
                 if let Some(role) = role.filter(|role| needed.insert(role.clone())) {
                     asking.push((path, role));

@@ -4,10 +4,12 @@
 use std::time::{Duration, Instant};
 
 use provisioning_compat::{Budget, Index, Matrix, Request};
+use tokio::task::block_in_place;
 
 use super::registry::Registry;
 use crate::context::Context;
 use crate::failure::Outcome;
+use crate::registry::RegistryReader;
 
 /// How long the solver may search.
 const SEARCH_TIME_MAX: Duration = Duration::from_secs(5);
@@ -50,6 +52,17 @@ pub(crate) async fn consult_under<T>(
     let reader = registry.reader(context).await?;
     let progress = context.output.progress();
     let _spinner = progress.spinner("finding versions that fit");
+    // Once for all that is read on the way: the runtime's other work moves to another thread
+    // here, and that is not to happen for each of thousands of entries.
+    block_in_place(|| answered(matrix, reader, request, question))
+}
+
+fn answered<T>(
+    matrix: &Matrix,
+    reader: &mut RegistryReader,
+    request: &Request,
+    question: impl FnOnce(&AtHand<'_>) -> T,
+) -> Outcome<T> {
     let index = reader.lazy_index();
     index.fetch_ahead(request, matrix)?;
     let started = Instant::now();

@@ -1,12 +1,12 @@
 //! A registry's files in a folder: an export, a mirror, a mounted disk.
 
-use std::io::SeekFrom;
+use std::io::{Read as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use futures_util::StreamExt as _;
 use provisioning_trust::TransportError;
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
+use tokio::io::AsyncSeekExt as _;
 use tokio_util::io::ReaderStream;
 use url::Url;
 
@@ -28,19 +28,23 @@ impl Folder {
         Self { root, base }
     }
 
-    /// The whole of a small file.
-    pub(super) async fn fetch(
+    /// The whole of a small file. It is read where it is asked for: handing each of
+    /// thousands of index entries to another thread and back costs far more than reading.
+    pub(super) fn fetch(
         &self,
         path: &str,
         max_bytes: u64,
     ) -> Result<Option<Vec<u8>>, TransportError> {
-        let Some(file) = self.open(path).await? else {
+        let Some(place) = self.place(path) else {
             return Ok(None);
+        };
+        let file = match std::fs::File::open(&place) {
+            Ok(file) => file,
+            Err(problem) => return self.absent(problem),
         };
         let mut bytes = Vec::new();
         file.take(max_bytes.saturating_add(1))
             .read_to_end(&mut bytes)
-            .await
             .map_err(unreachable)?;
         if bytes.len() as u64 > max_bytes {
             return Err(TransportError::TooLarge { max_bytes });
@@ -77,13 +81,18 @@ impl Folder {
         };
         match File::open(&place).await {
             Ok(file) => Ok(Some(file)),
-            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => {
-                // A disk that is not mounted is not an empty registry.
-                tokio::fs::metadata(&self.root).await.map_err(unreachable)?;
-                Ok(None)
-            }
-            Err(problem) => Err(unreachable(problem)),
+            Err(problem) => self.absent(problem),
         }
+    }
+
+    /// What it means that a file cannot be opened.
+    fn absent<T>(&self, problem: std::io::Error) -> Result<Option<T>, TransportError> {
+        if problem.kind() != std::io::ErrorKind::NotFound {
+            return Err(unreachable(problem));
+        }
+        // A disk that is not mounted is not an empty registry.
+        std::fs::metadata(&self.root).map_err(unreachable)?;
+        Ok(None)
     }
 
     /// Where `path` is, if it stays below the folder.

@@ -131,7 +131,7 @@ impl Place {
     async fn fetch(&self, path: &str, max: u64) -> Result<Option<Vec<u8>>, TransportError> {
         match &self.kind {
             PlaceKind::Server(server) => server.fetch(path, max).await,
-            PlaceKind::Folder(folder) => folder.fetch(path, max).await,
+            PlaceKind::Folder(folder) => folder.fetch(path, max),
         }
     }
 
@@ -161,6 +161,11 @@ impl Transport for Source {
             }
             Err(first_problem.expect("there is at least the registry itself"))
         })
+    }
+
+    fn is_at_hand(&self) -> bool {
+        let mut places = self.places.iter();
+        places.all(|it| matches!(it.kind, PlaceKind::Folder(_)))
     }
 }
 
