@@ -186,10 +186,10 @@ impl<'a> Teller<'_, 'a> {
 
     fn causes_of(&self, facts: &[Fact<'_>], said: &mut BTreeSet<PackageId>) -> Vec<Cause> {
         let mut causes = sentences::of_facts(self.universe, &self.proof.asked, facts);
+        let unmet = facts.iter().filter(|it| it.demand.set.is_empty());
+        let unmet: BTreeSet<PackageId> = unmet.map(|it| it.demand.target).collect();
         for of_package in self.registry {
-            let is_here = facts
-                .iter()
-                .any(|it| it.demand.target == of_package.id && it.demand.set.is_empty());
+            let is_here = unmet.contains(&of_package.id);
             if is_here && of_package.is_alone && said.insert(of_package.id) {
                 causes.extend(of_package.causes.iter().cloned());
             }
