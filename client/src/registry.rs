@@ -319,7 +319,8 @@ impl RegistryReader {
         let mut entries = Vec::new();
         for ((name, target), bytes) in names.iter().zip(&targets).zip(all) {
             let Some(bytes) = bytes else { continue };
-            let entry: IndexEntry = parse(target, &bytes)?;
+            let entry = IndexEntry::read(&bytes)
+                .map_err(|problem| unreadable(target, &problem.to_string()))?;
             if entry.name != *name || entry.kind != name.kind() {
                 return Err(unreadable(target, "it speaks of another package"));
             }

@@ -116,6 +116,9 @@ pub enum CauseKind {
     Unlisted,
     /// A version would do but is a pre-release that nothing names.
     PreRelease,
+    /// A version would do but cannot be used: it needs what no registry can have, or what it
+    /// says is not understood.
+    Unreadable,
     /// No cause but what follows from others.
     Step,
 }
@@ -245,6 +248,7 @@ fn kind_of(causes: &[Cause]) -> NoSolutionKind {
         CauseKind::OutOfReach,
         CauseKind::Unlisted,
         CauseKind::PreRelease,
+        CauseKind::Unreadable,
     ]) {
         NoSolutionKind::Unavailable
     } else {

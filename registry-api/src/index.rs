@@ -12,6 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::null::null_as_default;
 
+mod reading;
+
+pub use reading::UnreadVersion;
+
 /// The newest form of index entry that this code writes.
 pub const INDEX_SCHEMA: u32 = 1;
 
@@ -45,6 +49,9 @@ pub struct IndexEntry {
     /// Every visible version, oldest first by precedence.
     #[serde(default, deserialize_with = "null_as_default")]
     pub versions: Vec<IndexVersion>,
+    /// Versions that stand in it and cannot be used; only [`IndexEntry::read`] finds any.
+    #[serde(skip)]
+    pub unread: Vec<UnreadVersion>,
 }
 
 /// Whether a package is alive, and what to use instead.
@@ -160,6 +167,7 @@ impl IndexEntry {
             repository: None,
             status: PackageStatus::default(),
             versions: Vec::new(),
+            unread: Vec::new(),
         }
     }
 

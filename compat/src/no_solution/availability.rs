@@ -101,11 +101,52 @@ fn no_version(universe: &Universe<'_>, view: &View<'_>, fact: &Fact<'_>) -> Caus
         let has = listed(&all);
         format!("no version of {name} meets `{requirement}`: this registry has {has}")
     };
+    let text = format!("{text}{}", without_number(view));
     Cause {
         on: Some(view.name.clone()),
         requirement: Some(requirement),
         ..cause(CauseKind::NoVersion, view, None, text)
     }
+}
+
+/// What stands among the versions and has no number that could meet anything.
+fn without_number(view: &View<'_>) -> String {
+    let unread = view.entry.iter().flat_map(|it| &it.unread);
+    let written: Vec<String> = unread
+        .filter(|it| it.version.is_none())
+        .map(|it| format!("`{}`", it.written))
+        .collect();
+    match written.len() {
+        0 => String::new(),
+        1 => format!(
+            "; {} is there too and is no SemVer version",
+            joined(&written)
+        ),
+        _ => format!(
+            "; {} are there too and are no SemVer versions",
+            joined(&written)
+        ),
+    }
+}
+
+/// Versions that meet all of `facts` and that this client cannot use, each with its reason.
+fn unread(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Vec<Cause> {
+    let pre = universe.pre();
+    let unread = view.entry.iter().flat_map(|it| &it.unread);
+    let would_do = unread.filter_map(|it| {
+        let version = it.version.as_ref()?;
+        let all = facts
+            .iter()
+            .all(|fact| admits(universe, view, fact, version, pre));
+        all.then(|| {
+            let text = format!(
+                "{} {version} would do but cannot be used: {}",
+                view.name, it.why
+            );
+            cause(CauseKind::Unreadable, view, Some(version.to_string()), text)
+        })
+    });
+    would_do.collect()
 }
 
 /// Versions that meet all of `facts` but cannot be taken, each sort in one sentence.
@@ -114,7 +155,7 @@ fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Ve
     for (version, why) in &view.unusable {
         if facts
             .iter()
-            .all(|it| admits(universe, view, it, version, universe.pre()))
+            .all(|it| admits(universe, view, it, &version.version, universe.pre()))
         {
             let (kind, because) = match why {
                 Unusable::NotInstalled => continue,
@@ -142,10 +183,10 @@ fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Ve
             let everywhere = PreReleases::Everywhere;
             let all = facts
                 .iter()
-                .all(|it| admits(universe, view, it, version, everywhere));
+                .all(|it| admits(universe, view, it, &version.version, everywhere));
             all && !facts
                 .iter()
-                .all(|it| admits(universe, view, it, version, universe.pre()))
+                .all(|it| admits(universe, view, it, &version.version, universe.pre()))
         })
         .collect();
     if !pre_releases.is_empty() {
@@ -164,6 +205,7 @@ fn would_do(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> Ve
             let text = format!("{} {listed} would do but {verb} {because}", view.name);
             cause(kind, view, Some(listed), text)
         })
+        .chain(unread(universe, view, facts))
         .collect()
 }
 
@@ -211,7 +253,7 @@ fn admits(
     universe: &Universe<'_>,
     view: &View<'_>,
     fact: &Fact<'_>,
-    version: &IndexVersion,
+    version: &Version,
     pre: PreReleases,
 ) -> bool {
     let selects = |selector: &Selector, version: &Version| match pre {
@@ -221,13 +263,13 @@ fn admits(
     match &fact.demand.reason {
         Reason::Wanted(place) => {
             let wanted = &universe.request.wanted[*place];
-            selects(&wanted.selector, &version.version)
+            selects(&wanted.selector, version)
         }
         Reason::Pin => {
             let pin = universe.request.pins.get(&view.name);
-            pin.is_none_or(|it| selects(it, &version.version))
+            pin.is_none_or(|it| selects(it, version))
         }
-        Reason::Dependency(req) | Reason::Row(req) => meets(req, &version.version, pre),
+        Reason::Dependency(req) | Reason::Row(req) => meets(req, version, pre),
         // Which APIs go with a version is its row's matter, usable or not.
         Reason::Api => true,
     }

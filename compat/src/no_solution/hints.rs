@@ -154,6 +154,10 @@ fn for_cause(
         CauseKind::Quarantined => Some(format!(
             "nothing of {name} installs while it is held: ask whoever runs the registry"
         )),
+        CauseKind::Unreadable => Some(format!(
+            "`provisioning info {name}` shows its other versions; a newer client may understand \
+             more: `provisioning self update`"
+        )),
         CauseKind::Asked
         | CauseKind::AskedEarlier
         | CauseKind::Bundle

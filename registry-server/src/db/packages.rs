@@ -197,6 +197,7 @@ fn read(row: Columns) -> Result<IndexEntry, DbError> {
             replacement: instead,
         },
         versions: Vec::new(),
+        unread: Vec::new(),
     })
 }
 
