@@ -32,6 +32,7 @@ pub use fit::{Lint, Misfit, lint, misfits};
 pub use index::{Index, MemoryIndex, Names, Survey, Surveyed, nearest_names, needed};
 pub use lockfile::{
     Disagreement, InvalidLockfile, LOCK_SCHEMA, LockedPackage, LockedRegistry, Lockfile,
+    MissingElsewhere,
 };
 pub use matrix::{Bound, BoundOn, Matrix, Row};
 pub use no_solution::{

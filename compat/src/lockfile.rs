@@ -4,6 +4,8 @@
 //! dates or digests the whole: two people who change different packages merge without a
 //! conflict, and two who change the same one conflict on its line alone.
 
+mod elsewhere;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -12,6 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::index::Index;
 use crate::questions::Versions;
+
+pub use elsewhere::MissingElsewhere;
 
 /// The newest form of lockfile that this code writes and reads.
 pub const LOCK_SCHEMA: u32 = 1;

@@ -121,13 +121,15 @@ impl Workspace {
         let found = search(context, registry, &asked, &request, |solution, index| {
             let foreign = old.map(|it| it.foreign_digests(index)).unwrap_or_default();
             let lockfile = Lockfile::of(locked, requires, &solution.versions(), index);
-            (solution, lockfile, foreign)
+            let missing = lockfile.missing_elsewhere(index);
+            (solution, lockfile, foreign, missing)
         });
-        let (solution, lockfile, foreign) = found.await?;
+        let (solution, lockfile, foreign, missing) = found.await?;
         if let Some((name, version, target)) = foreign.first() {
             return Err(other_bytes(name, &version.to_string(), *target));
         }
         let told = solution.warnings.iter().map(ToString::to_string);
+        let told = told.chain(missing.iter().map(ToString::to_string));
         Ok(Relocked {
             changes: changes(&before, &solution),
             warnings: asked.warnings.iter().cloned().chain(told).collect(),

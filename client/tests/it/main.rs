@@ -37,6 +37,7 @@ mod product;
 mod publish;
 mod questions;
 mod reading;
+mod refusals;
 mod registry_fixture;
 mod resolve;
 mod schemas;

@@ -200,9 +200,30 @@ fn upgrading_one_package_changes_its_line_alone() {
             "{before}"
         );
     }
-    // Archives cannot be fetched from this folder, so the lockfile alone is moved.
-    let (_, told) = team.status(&["upgrade", "kilo"]);
+    // The archives cannot be fetched from this folder: the lockfile moves, the prefix does not.
+    let (status, told) = team.status(&["upgrade", "kilo"]);
+    assert_eq!(status, 4, "{told}");
+    assert!(
+        told.contains("the archive of `kilo 1.2.0`") || told.contains("archive of"),
+        "{told}"
+    );
     let after = team.lockfile();
-    let changed: Vec<&str> = after.lines().filter(|it| !before.contains(it)).collect();
-    assert!(changed.len() <= 1, "{changed:?} {told}");
+    let changed = |one: &str, other: &str| -> Vec<String> {
+        let lines = one
+            .lines()
+            .filter(|it| !other.lines().any(|line| line == *it));
+        lines.map(str::to_owned).collect()
+    };
+    let (gone, new) = (changed(&before, &after), changed(&after, &before));
+    assert_eq!((gone.len(), new.len()), (1, 1), "{gone:?} {new:?}");
+    assert!(
+        gone[0].starts_with("kilo = { version = \"1.0.0\""),
+        "{gone:?}"
+    );
+    assert!(
+        new[0].starts_with("kilo = { version = \"1.2.0\""),
+        "{new:?}"
+    );
+    assert_eq!(team.status(&["upgrade", "nobody"]).0, 1);
+    assert_eq!(team.lockfile(), after);
 }
