@@ -258,7 +258,7 @@ fn a_lockfile_says_on_which_targets_it_does_not_install() {
     assert!(ran.stderr().contains(missing), "{}", ran.stderr());
     assert_eq!(ran.stderr().matches("does not install").count(), 1);
     let lockfile = std::fs::read_to_string(client.home().join("provisioning.lock")).unwrap();
-    let narrow = lockfile.lines().find(|it| it.starts_with("narrow = "));
+    let narrow = lockfile.lines().find(|it| it.starts_with("narrow = {"));
     for target in &everywhere[..3] {
         assert!(narrow.unwrap().contains(target), "{lockfile}");
     }
