@@ -95,7 +95,7 @@ impl SigstoreVerifier {
         path: &str,
         now: Timestamp,
     ) -> Result<Option<TargetFile>, TrustError> {
-        if let Some(found) = self.walked.find(self.updater.trusted(), path, now) {
+        if let Ok(found) = self.walked.find(self.updater.trusted(), path, now) {
             return Ok(found);
         }
         let first = self.updater.get_target_info(path, now).await;
@@ -120,11 +120,7 @@ impl SigstoreVerifier {
             let mut needed = BTreeSet::new();
             let mut asking = Vec::new();
             for path in paths {
-                if self
-                    .walked
-                    .find(self.updater.trusted(), path, now)
-                    .is_some()
-                {
+                if self.walked.find(self.updater.trusted(), path, now).is_ok() {
                     continue;
                 }
                 let role = unloaded_role(self.updater.trusted(), path);

@@ -17,7 +17,7 @@ use super::{Dependency, IndexArchive, IndexEntry, IndexVersion};
 pub struct UnreadVersion {
     /// How its number is written.
     pub written: String,
-    /// The number itself; `None` where it is no SemVer version.
+    /// The number itself; `None` where it is no version at all.
     pub version: Option<Version>,
     /// Why it cannot be used, as a phrase about the version: `it needs …`.
     pub why: String,

@@ -17,6 +17,10 @@ const ROLES_MAX: usize = 32;
 /// A role, and the role that delegates to it.
 type Edge = (String, String);
 
+/// Something on the way was not checked before: `sigstore-tuf` has to walk.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NotWalked;
+
 /// Delegations that were checked, all at one instant.
 #[derive(Debug, Default)]
 pub(super) struct Walked {
@@ -25,19 +29,19 @@ pub(super) struct Walked {
 }
 
 impl Walked {
-    /// What is listed under `path`, if every delegation on the way was checked at `now`;
-    /// `Some(None)` where the walk ends and nothing lists it.
+    /// What is listed under `path`, `None` where nothing lists it, if every delegation on the
+    /// way was checked at `now`.
     pub(super) fn find(
         &self,
         trusted: &TrustedMetadataSet,
         path: &str,
         now: Timestamp,
-    ) -> Option<Option<TargetFile>> {
+    ) -> Result<Option<TargetFile>, NotWalked> {
         if self.at != Some(now) {
-            return None;
+            return Err(NotWalked);
         }
         let found = walk(trusted, path, |edge| self.edges.contains(edge))?;
-        Some(found.cloned())
+        Ok(found.cloned())
     }
 
     /// Remembers the way to `path`, which `sigstore-tuf` has walked at `now` without an error.
@@ -47,41 +51,41 @@ impl Walked {
             self.at = Some(now);
         }
         let edges = &mut self.edges;
-        walk(trusted, path, |edge| {
+        // Where it stops early, less is remembered.
+        let _ = walk(trusted, path, |edge| {
             edges.insert(edge.clone());
             true
         });
     }
 }
 
-/// Walks as `sigstore-tuf` does, over roles that are loaded and edges that `may_go` lets pass;
-/// `None` where it cannot go on as that would.
+/// Walks as `sigstore-tuf` does, over roles that are loaded and edges that `may_go` lets pass.
 fn walk<'t>(
     trusted: &'t TrustedMetadataSet,
     path: &str,
     mut may_go: impl FnMut(&Edge) -> bool,
-) -> Option<Option<&'t TargetFile>> {
+) -> Result<Option<&'t TargetFile>, NotWalked> {
     let mut open: Vec<Edge> = vec![("targets".to_owned(), "root".to_owned())];
     let mut seen = BTreeSet::new();
     while let Some(edge) = open.pop() {
         if seen.contains(&edge.0) {
             continue;
         }
-        let role = trusted.targets_role(&edge.0)?;
+        let role = trusted.targets_role(&edge.0).ok_or(NotWalked)?;
         if seen.len() >= ROLES_MAX || !may_go(&edge) {
-            return None;
+            return Err(NotWalked);
         }
         seen.insert(edge.0.clone());
         if let Some(found) = role.target(path) {
-            return Some(Some(found));
+            return Ok(Some(found));
         }
         let mut children = Vec::new();
         for child in role.delegations.iter().flat_map(|it| &it.roles) {
             let is_reserved = ["root", "targets", "snapshot", "timestamp"];
             if is_reserved.contains(&child.name.as_str()) {
-                return None;
+                return Err(NotWalked);
             }
-            if child.matches_path(path).ok()? {
+            if child.matches_path(path).map_err(|_| NotWalked)? {
                 children.push((child.name.clone(), edge.0.clone()));
                 if child.terminating {
                     open.clear();
@@ -92,5 +96,5 @@ fn walk<'t>(
         // The first child is walked first.
         open.extend(children.into_iter().rev());
     }
-    Some(None)
+    Ok(None)
 }
