@@ -22,6 +22,8 @@ use crate::settings::RegistryLocation;
 pub(crate) struct Source {
     /// The registry itself, then its mirrors.
     places: Vec<Place>,
+    /// Whether what is read need not be kept: it can be read again as easily.
+    is_at_hand: bool,
 }
 
 /// A server or a folder.
@@ -60,10 +62,12 @@ pub(crate) struct FileStream {
 }
 
 impl Source {
-    /// The registry at `location` alone, without credentials; nothing is asked yet.
+    /// The registry at `location` alone, without credentials; nothing is asked yet. What is
+    /// read is kept, also from a folder: an import's goes away.
     pub(crate) fn open(location: &RegistryLocation) -> Outcome<Self> {
         Ok(Self {
             places: vec![Place::open(location, &Network::default())?],
+            is_at_hand: false,
         })
     }
 
@@ -81,7 +85,9 @@ impl Source {
             };
             places.push(Place::open(mirror, &network)?);
         }
-        Ok(Self { places })
+        let is_folder = |it: &Place| matches!(it.kind, PlaceKind::Folder(_));
+        let is_at_hand = places.iter().all(is_folder);
+        Ok(Self { places, is_at_hand })
     }
 
     /// From now on the registry gets credentials with every request.
@@ -164,8 +170,7 @@ impl Transport for Source {
     }
 
     fn is_at_hand(&self) -> bool {
-        let mut places = self.places.iter();
-        places.all(|it| matches!(it.kind, PlaceKind::Folder(_)))
+        self.is_at_hand
     }
 }
 
