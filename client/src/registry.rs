@@ -75,17 +75,32 @@ pub(crate) struct ServedMatrix {
     pub(crate) digest: Option<Digest>,
 }
 
+/// What becomes of what a run learns about the registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Traces {
+    Kept,
+    Forgotten,
+}
+
 impl RegistryReader {
     /// Opens the registry of `context`'s settings and learns what is current: one request
     /// for the discovery, one where nothing changed since the last time.
     pub(crate) async fn open(context: &Context) -> Outcome<Self> {
         let state = context.settings.trust_state(context.settings.registry()?)?;
-        Self::open_in(context, &state).await
+        Self::open_in(context, &state, Traces::Kept).await
     }
 
-    /// The same, with the trusted state in another folder: a dry run, which may leave
-    /// nothing behind, works on a copy.
-    pub(crate) async fn open_in(context: &Context, state: &std::path::Path) -> Outcome<Self> {
+    /// The same for a dry run, which writes nothing: what it learns goes with the process.
+    pub(crate) async fn open_untouched(context: &Context) -> Outcome<Self> {
+        let state = context.settings.trust_state(context.settings.registry()?)?;
+        Self::open_in(context, &state, Traces::Forgotten).await
+    }
+
+    async fn open_in(
+        context: &Context,
+        state: &std::path::Path,
+        traces: Traces,
+    ) -> Outcome<Self> {
         let location = context.settings.registry()?;
         let now = context.now();
         let expected = context
@@ -125,8 +140,13 @@ impl RegistryReader {
             root_fingerprint: discovery.root_fingerprint,
         };
         let transport: Arc<dyn provisioning_trust::Transport> = source.clone();
-        let mut trusted =
-            TrustedRegistry::open(state, transport, &anchor, expected.as_ref()).await?;
+        let expected = expected.as_ref();
+        let mut trusted = match traces {
+            Traces::Kept => TrustedRegistry::open(state, transport, &anchor, expected).await?,
+            Traces::Forgotten => {
+                TrustedRegistry::open_untouched(state, transport, &anchor, expected).await?
+            }
+        };
         trusted.refresh(now).await?;
         let reach = match &discovery.contents {
             Some(list) => Some(reach::of_copy(&source, list, location, context).await?),

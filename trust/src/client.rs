@@ -81,7 +81,27 @@ impl TrustedRegistry {
         anchor: &Anchor,
         expected_root: Option<&Digest>,
     ) -> Result<Self, TrustError> {
-        let mut store = TrustStore::open(state)?;
+        Self::open_store(TrustStore::open(state)?, transport, anchor, expected_root).await
+    }
+
+    /// The same for a run that must write nothing: what it learns is believed as always, and
+    /// forgotten with the process. `state` need not exist.
+    pub async fn open_untouched(
+        state: &Path,
+        transport: Arc<dyn Transport>,
+        anchor: &Anchor,
+        expected_root: Option<&Digest>,
+    ) -> Result<Self, TrustError> {
+        let store = TrustStore::untouched(state);
+        Self::open_store(store, transport, anchor, expected_root).await
+    }
+
+    async fn open_store(
+        mut store: TrustStore,
+        transport: Arc<dyn Transport>,
+        anchor: &Anchor,
+        expected_root: Option<&Digest>,
+    ) -> Result<Self, TrustError> {
         if transport.is_at_hand() {
             store = store.without_targets();
         }
@@ -172,8 +192,10 @@ impl TrustedRegistry {
     ///
     /// Timestamp, snapshot and bins are judged at the time of that refresh; root, `targets`,
     /// `release` and `extensions` at the present, as always.
+    ///
+    /// Nothing is learned without a network, so nothing is written.
     pub fn open_offline(state: &Path, age_max: SignedDuration) -> Result<Self, TrustError> {
-        let store = Arc::new(TrustStore::open(state)?);
+        let store = Arc::new(TrustStore::untouched(state));
         let pinned = store.pinned_root()?.ok_or(TrustError::NeverMet)?;
         let source = Source::new(Reach::Offline, Arc::clone(&store));
         let verifier = SigstoreVerifier::new(pinned, Arc::clone(&store), source)?;

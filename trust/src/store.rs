@@ -37,6 +37,9 @@ const IMPORTED: &str = "contact/imported";
 #[derive(Debug)]
 pub(crate) struct TrustStore {
     folder: PathBuf,
+    /// What a run that must write nothing has learned: it lies over the folder, and goes
+    /// with the process.
+    overlay: Option<Mutex<HashMap<PathBuf, Vec<u8>>>>,
     /// Whether targets are kept, and looked for here.
     keeps_targets: bool,
     /// What this process has read or written of each file, to tell another's writes.
@@ -54,12 +57,26 @@ impl TrustStore {
                 .map_err(|source| TrustError::state(&path, source))?;
             durable::sweep(&path);
         }
-        Ok(Self {
+        Ok(Self::over(folder))
+    }
+
+    /// The state in `folder`, which need not exist, for a run that writes nothing: what it
+    /// learns is believed as always and forgotten with the process.
+    pub(crate) fn untouched(folder: &Path) -> Self {
+        Self {
+            overlay: Some(Mutex::default()),
+            ..Self::over(folder)
+        }
+    }
+
+    fn over(folder: &Path) -> Self {
+        Self {
             folder: folder.to_owned(),
+            overlay: None,
             keeps_targets: true,
             seen: Mutex::default(),
             failure: Mutex::default(),
-        })
+        }
     }
 
     /// The same, without copies of targets: where those can be read as easily from where
@@ -89,7 +106,8 @@ impl TrustStore {
         if let Some(pinned) = self.pinned_root()? {
             return Ok(pinned);
         }
-        durable::write_file(&path, bytes).map_err(fail)?;
+        self.write(&path, bytes, durable::write_file)
+            .map_err(fail)?;
         Ok(bytes.to_vec())
     }
 
@@ -118,14 +136,15 @@ impl TrustStore {
     /// offline use end earlier.
     pub(crate) fn note_fetched(&self, now: Timestamp) -> Result<(), TrustError> {
         let path = self.folder.join("contact/fetched");
-        durable::write_cache(&path, now.to_string().as_bytes())
+        self.write(&path, now.to_string().as_bytes(), durable::write_cache)
             .map_err(|source| TrustError::state(&path, source))
     }
 
     /// Notes that all of this came from a copy, and that nobody was ever asked.
     pub(crate) fn note_imported(&self) -> Result<(), TrustError> {
         let path = self.folder.join(IMPORTED);
-        durable::write_file(&path, b"").map_err(|source| TrustError::state(&path, source))
+        self.write(&path, b"", durable::write_file)
+            .map_err(|source| TrustError::state(&path, source))
     }
 
     /// Whether the state in `folder` came from a copy alone.
@@ -161,11 +180,37 @@ impl TrustStore {
     }
 
     fn read_file(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
-        let bytes = durable::read_file(path, FILE_BYTES_MAX)?;
+        let bytes = self.current(path)?;
         if let Some(bytes) = &bytes {
             self.saw(path, bytes);
         }
         Ok(bytes)
+    }
+
+    /// What `path` holds for this process.
+    fn current(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
+        if let Some(overlay) = &self.overlay {
+            let overlay = overlay.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(bytes) = overlay.get(path) {
+                return Ok(Some(bytes.clone()));
+            }
+        }
+        durable::read_file(path, FILE_BYTES_MAX)
+    }
+
+    /// Writes a file by `way`, or notes its bytes where nothing may be written.
+    fn write(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        way: fn(&Path, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let Some(overlay) = &self.overlay else {
+            return way(path, bytes);
+        };
+        let mut overlay = overlay.lock().unwrap_or_else(PoisonError::into_inner);
+        overlay.insert(path.to_owned(), bytes.to_vec());
+        Ok(())
     }
 
     fn saw(&self, path: &Path, bytes: &[u8]) {
@@ -173,11 +218,15 @@ impl TrustStore {
         seen.insert(path.to_owned(), Digest::of(bytes));
     }
 
-    /// Holds off the other processes while files are compared and replaced.
-    fn lock(&self) -> io::Result<File> {
+    /// Holds off the other processes while files are compared and replaced; nobody where
+    /// nothing is written.
+    fn lock(&self) -> io::Result<Option<File>> {
+        if self.overlay.is_some() {
+            return Ok(None);
+        }
         let file = durable::open_lock(&self.folder.join("contact/lock"))?;
         file.lock()?;
-        Ok(file)
+        Ok(Some(file))
     }
 
     /// Replaces a metadata file, unless another process has put a newer one there.
@@ -186,7 +235,7 @@ impl TrustStore {
     /// root rotates a role's key and its numbers start anew (fast-forward recovery).
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let _lock = self.lock()?;
-        if let Ok(Some(current)) = durable::read_file(path, FILE_BYTES_MAX) {
+        if let Ok(Some(current)) = self.current(path) {
             if current == bytes {
                 self.saw(path, bytes);
                 return Ok(());
@@ -197,11 +246,12 @@ impl TrustStore {
                 return Ok(());
             }
         }
-        if is_floor(path) {
-            durable::write_file(path, bytes)?;
+        let way = if is_floor(path) {
+            durable::write_file
         } else {
-            durable::write_cache(path, bytes)?;
-        }
+            durable::write_cache
+        };
+        self.write(path, bytes, way)?;
         self.saw(path, bytes);
         Ok(())
     }
@@ -249,7 +299,7 @@ impl MetadataStore for TrustStore {
             None => return Ok(()),
             // A cached target is checked by digest when it is read: it need not be durable.
             Some(Place::Target(path)) => {
-                let _uncached = durable::write_cache(&path, bytes);
+                let _uncached = self.write(&path, bytes, durable::write_cache);
                 return Ok(());
             }
             Some(Place::Metadata(path)) => self

@@ -17,8 +17,6 @@ use crate::registry::RegistryReader;
 pub(crate) struct Registry {
     reader: Option<RegistryReader>,
     leaves_no_trace: bool,
-    /// Where a run that may write nothing keeps what it learns, until it ends.
-    scratch: Option<TempDir>,
 }
 
 impl Registry {
@@ -27,12 +25,11 @@ impl Registry {
         Self {
             reader: None,
             leaves_no_trace: false,
-            scratch: None,
         }
     }
 
     /// The same for a dry run: what is learned about the registry is believed as always,
-    /// but kept in a temporary folder that goes away.
+    /// and forgotten when the run ends.
     pub(crate) fn without_traces() -> Self {
         Self {
             leaves_no_trace: true,
@@ -62,11 +59,7 @@ impl Registry {
         if self.reader.is_none() {
             let _spinner = context.output.progress().spinner("asking the registry");
             let reader = if self.leaves_no_trace {
-                let location = context.settings.registry()?;
-                let scratch = copy_of(&context.settings.trust_state(location)?)?;
-                let reader = RegistryReader::open_in(context, scratch.path()).await?;
-                self.scratch = Some(scratch);
-                reader
+                RegistryReader::open_untouched(context).await?
             } else {
                 RegistryReader::open(context).await?
             };
