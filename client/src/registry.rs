@@ -96,11 +96,7 @@ impl RegistryReader {
         Self::open_in(context, &state, Traces::Forgotten).await
     }
 
-    async fn open_in(
-        context: &Context,
-        state: &std::path::Path,
-        traces: Traces,
-    ) -> Outcome<Self> {
+    async fn open_in(context: &Context, state: &std::path::Path, traces: Traces) -> Outcome<Self> {
         let location = context.settings.registry()?;
         let now = context.now();
         let expected = context

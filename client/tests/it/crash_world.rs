@@ -408,11 +408,6 @@ impl Dice {
         Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// A seed that differs from run to run.
-    pub(crate) fn new_seed() -> u64 {
-        u64::from(std::process::id()).wrapping_mul(2_654_435_761) % 1_000_000
-    }
-
     /// A number below `limit`, or 0.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;

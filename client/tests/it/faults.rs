@@ -39,7 +39,8 @@ fn every_call_that_fails_once_leaves_a_whole_state_and_is_reported() {
         return;
     }
     let all = variable("PROVISIONING_CRASH_FAULTS").is_some_and(|it| it == "all");
-    let seed = number("PROVISIONING_CRASH_SEED").unwrap_or_else(Dice::new_seed);
+    // One sample for everybody: a long run takes another seed.
+    let seed = number("PROVISIONING_CRASH_SEED").unwrap_or(1);
     say(&format!("PROVISIONING_CRASH_SEED={seed}"));
     let world = CrashWorld::new();
     let mut dice = Dice::new(seed);

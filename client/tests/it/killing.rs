@@ -16,7 +16,8 @@ const KILLS: u64 = 60;
 #[test]
 fn a_client_killed_at_any_instant_leaves_a_whole_state_and_the_next_one_works() {
     let kills = number("PROVISIONING_CRASH_KILLS").unwrap_or(KILLS);
-    let seed = number("PROVISIONING_CRASH_SEED").unwrap_or_else(Dice::new_seed);
+    // One sample for everybody: a long run takes another seed.
+    let seed = number("PROVISIONING_CRASH_SEED").unwrap_or(1);
     say(&format!(
         "PROVISIONING_CRASH_KILLS={kills} PROVISIONING_CRASH_SEED={seed}"
     ));

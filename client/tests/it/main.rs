@@ -16,6 +16,7 @@ mod core;
 mod crash_world;
 mod crowd;
 mod doctor;
+mod dry_run;
 mod extension_new;
 mod faults;
 mod folder;
