@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use provisioning_installers::{
     Applied, ApplyContext, Choice, Generation, Holder, Observer, Plan, Prefix, Prepared,
-    WriterLock, apply, missing, prepare, recover,
+    WriterLock, apply, current_if_whole, missing, prepare, recover,
 };
 use provisioning_package::{Digest, Version};
 
@@ -70,7 +70,7 @@ pub(crate) async fn carry_out_with(
         Mode::Do => Registry::new(),
         Mode::DryRun => Registry::without_traces(),
     };
-    let current = prefix.current_generation()?;
+    let current = current_if_whole(&prefix)?;
     let mut plan = intent
         .plan(context, &mut registry, current.as_ref())
         .await?;
@@ -106,7 +106,7 @@ pub(crate) async fn carry_out_with(
 pub(crate) async fn ensure(intent: &Intent, context: &Context) -> Outcome<()> {
     let prefix = open_prefix(context, Mode::Do)?;
     let mut registry = Registry::new();
-    let current = prefix.current_generation()?;
+    let current = current_if_whole(&prefix)?;
     let mut plan = intent
         .plan(context, &mut registry, current.as_ref())
         .await?;
@@ -129,9 +129,9 @@ pub(crate) fn open_prefix(context: &Context, mode: Mode) -> Outcome<Prefix> {
     Ok(prefix)
 }
 
-/// What is installed.
+/// What is installed. Where the link that says so is lost, that is no empty prefix.
 pub(crate) fn installed_now(context: &Context) -> Outcome<Option<Generation>> {
-    Ok(open_prefix(context, Mode::Do)?.current_generation()?)
+    Ok(current_if_whole(&open_prefix(context, Mode::Do)?)?)
 }
 
 async fn execute(

@@ -69,7 +69,7 @@ pub use plan::{
 pub use prefix::Prefix;
 pub use prepare::{Prepared, missing, prepare, prepare_over};
 pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptFile};
-pub use recover::recover;
+pub use recover::{current_if_whole, recover};
 pub use repair::{Mended, Repaired, repair};
 pub use request::{BundleRequest, Requests, SpecRequest, UninstallRefused};
 pub use scaffold::{

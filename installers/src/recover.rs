@@ -25,15 +25,32 @@ pub fn recover(prefix: &Prefix, holder: &Holder) {
     }
 }
 
+/// For readers: the current generation. Where generations stand and the link that says which
+/// of them is current is gone, that is damage and not an empty prefix.
+pub fn current_if_whole(prefix: &Prefix) -> Result<Option<Generation>, InstallError> {
+    // A first install that ends between two looks leaves a link for the last one.
+    if prefix.current_number()?.is_none()
+        && lost_current(prefix)?
+        && prefix.current_number()?.is_none()
+    {
+        return Err(lost(prefix));
+    }
+    prefix.current_generation()
+}
+
+fn lost(prefix: &Prefix) -> InstallError {
+    InstallError::Damaged {
+        path: prefix.current(),
+        reason: "the link to the current generation is gone".into(),
+    }
+}
+
 /// Brings a prefix to a whole state, under the lock.
 pub(crate) fn clean(prefix: &Prefix, lock: &WriterLock) -> Result<(), InstallError> {
     debug_assert!(lock.guards(prefix), "the lock of another prefix");
     if lost_current(prefix)? {
         // Generations above the current one are swept below; without it, that is all.
-        return Err(InstallError::Damaged {
-            path: prefix.current(),
-            reason: "the link to the current generation is gone".into(),
-        });
+        return Err(lost(prefix));
     }
     let current = prefix.current_generation()?;
     adopt::settle(prefix, current.is_some())?;

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use provisioning_installers::Generation;
+use provisioning_installers::{Generation, current_if_whole};
 use provisioning_package::{Kind, PackageName, VersionReq};
 
 use crate::context::Context;
@@ -75,7 +75,7 @@ struct Core {
 
 fn installed_core(context: &Context) -> Outcome<Option<Core>> {
     let prefix = open_prefix(context, Mode::Do)?;
-    let current: Option<Generation> = prefix.current_generation()?;
+    let current: Option<Generation> = current_if_whole(&prefix)?;
     let Some(current) = current else {
         return Ok(None);
     };

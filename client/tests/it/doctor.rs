@@ -144,6 +144,19 @@ fn a_lost_link_to_the_current_generation_is_named_and_what_it_led_to_is_no_lefto
     fs::remove_file(client.prefix().join("lib/provisioning/current")).unwrap();
     let (codes, document) = problems(&client, 1);
     assert_eq!(codes, ["files-changed"], "{document}");
+    for reader in [
+        &["list"] as &[&str],
+        &["tree"],
+        &["why", "redis"],
+        &["outdated"],
+        &["install", "--dry-run", "mongodb"],
+        &["uninstall", "redis"],
+    ] {
+        let error = client.error(1, reader);
+        assert_eq!(error["code"], "damaged-state", "{reader:?}: {error}");
+        let hints = error["hints"].to_string();
+        assert!(hints.contains("verify --repair"), "{reader:?}: {hints}");
+    }
     client.ok(&["verify", "--repair"]);
     assert!(problems(&client, 0).0.is_empty());
 }

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use provisioning_compat::BundleDraft;
-use provisioning_installers::Prefix;
+use provisioning_installers::{Prefix, current_if_whole};
 use provisioning_package::BundleName;
 use provisioning_registry_api::bundle::BundleState;
 
@@ -57,7 +57,7 @@ fn refuse_linked(draft: &BundleDraft, context: &Context) -> Outcome<()> {
     let Ok(prefix) = context.settings.prefix() else {
         return Ok(());
     };
-    let current = Prefix::new(prefix).current_generation()?;
+    let current = current_if_whole(&Prefix::new(prefix))?;
     let members = draft.members.iter().chain(&draft.optional);
     let linked: Vec<_> = members
         .filter_map(|(name, _)| current.as_ref()?.linked(name))

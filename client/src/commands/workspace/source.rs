@@ -4,7 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use provisioning_installers::{Choice, Generation, InstalledPackage, Prefix, Template, Unpacks};
+use provisioning_installers::{
+    Choice, Generation, InstalledPackage, Prefix, Template, Unpacks, current_if_whole,
+};
 use provisioning_package::{
     Digest, Kind, PackageName, Selector, Spec, Target, Version, unpack_archive,
 };
@@ -235,7 +237,7 @@ impl Finder {
     /// holds here as everywhere.
     async fn newest_that_fits(&mut self) -> Outcome<Choice> {
         let prefix = open_prefix(&self.context, Mode::DryRun)?;
-        let current = prefix.current_generation()?;
+        let current = current_if_whole(&prefix)?;
         let options = SolveOptions::of_this_machine();
         let is_installed = current.as_ref().and_then(workspace_package).is_some();
         let intent = if is_installed {
