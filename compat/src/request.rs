@@ -16,6 +16,8 @@ pub struct Request {
     pub hold: Hold,
     /// Versions that the user tied packages to; they bring nothing.
     pub pins: BTreeMap<PackageName, Selector>,
+    /// Those that this request makes or moves: taking one away is no way out of a refusal.
+    pub new_pins: BTreeSet<PackageName>,
     /// The machine to install on. `any` lets in only archives that run everywhere.
     pub target: Target,
     /// Refuse versions that the matrix does not list.
@@ -109,6 +111,7 @@ impl Request {
             installed: BTreeMap::new(),
             hold: Hold::Free,
             pins: BTreeMap::new(),
+            new_pins: BTreeSet::new(),
             target,
             strict: false,
             pre: false,

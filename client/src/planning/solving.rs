@@ -199,6 +199,10 @@ fn request(
     request.min_age = context.settings.min_age;
     request.pins = asked.requests.pinned();
     if let Some(current) = current {
+        let held = &current.requests.pins;
+        let asked_pins = asked.requests.pins.iter();
+        let new = asked_pins.filter(|(name, text)| held.get(name) != Some(text));
+        request.new_pins = new.map(|(name, _)| name.clone()).collect();
         request.installed = staying(current, moves);
         request.hold = match moves {
             Moves::Everything => Hold::Free,

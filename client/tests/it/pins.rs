@@ -83,7 +83,10 @@ fn only_what_is_installed_can_be_pinned_and_only_to_something() {
     assert_eq!(error["hints"][0], "did you mean `core`?");
     client.error(2, &["pin", "core@*"]);
     client.error(2, &["pin", "bundle:stable-3.2"]);
-    client.error(3, &["pin", "core@9.0.0"]);
+    let error = client.error(3, &["pin", "core@9.0.0"]);
+    let hints = error["hints"].to_string();
+    assert!(!hints.contains("unpin"), "there is no such pin: {hints}");
+    assert!(hints.contains("provisioning info core"), "{hints}");
     assert_eq!(client.json(&["list"])["generation"], 1);
 }
 

@@ -315,6 +315,9 @@ fn without_pin(
     cancelled: &dyn Fn() -> bool,
 ) -> Option<String> {
     let mut request = universe.request.clone();
+    if request.new_pins.contains(name) {
+        return None;
+    }
     request.pins.remove(name);
     versions_of(universe, &request, cancelled)?;
     Some(format!(
