@@ -197,3 +197,18 @@ impl Generation {
             .collect()
     }
 }
+
+/// Packages that nobody asked for and that nothing which was asked for needs, directly or not.
+pub fn unasked<'a>(packages: &[&'a InstalledPackage]) -> BTreeSet<&'a PackageName> {
+    let mut needed = BTreeSet::new();
+    let asked = packages.iter().filter(|it| !it.requested_by.is_empty());
+    let mut next: Vec<&'a PackageName> = asked.map(|it| &it.name).collect();
+    while let Some(name) = next.pop() {
+        if needed.insert(name) {
+            let found = packages.iter().find(|it| it.name == *name);
+            next.extend(found.into_iter().flat_map(|it| it.dependencies.keys()));
+        }
+    }
+    let names = packages.iter().map(|it| &it.name);
+    names.filter(|it| !needed.contains(it)).collect()
+}

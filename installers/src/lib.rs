@@ -58,7 +58,7 @@ pub use apply::{Applied, ApplyContext, Observer, Silent, Step, apply};
 pub use config_files::{Beside, ConfigRecord};
 pub use error::{Collision, InstallError};
 pub use gc::{Garbage, GarbagePackage, GcPolicy, collect, garbage};
-pub use generation::{GENERATION_SCHEMA, Generation, InstalledPackage};
+pub use generation::{GENERATION_SCHEMA, Generation, InstalledPackage, unasked};
 pub use layout::Contents;
 pub use leftovers::leftovers;
 pub use linked::{Linked, plan_link, plan_unlink};

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use provisioning_package::{Digest, Kind, PackageName, Target, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::generation::{Generation, InstalledPackage};
+use crate::generation::{Generation, InstalledPackage, unasked};
 use crate::linked::Linked;
 use crate::request::{Requests, UninstallRefused};
 
@@ -277,17 +277,9 @@ impl Choice {
 }
 
 fn became_unneeded(current: &Generation, stays: &[InstalledPackage]) -> Option<String> {
-    let already: BTreeSet<_> = current.unneeded().into_iter().map(|it| &it.name).collect();
-    let names: Vec<_> = stays
-        .iter()
-        .filter(|it| it.requested_by.is_empty() && !already.contains(&it.name))
-        .filter(|it| {
-            !stays
-                .iter()
-                .any(|by| by.dependencies.contains_key(&it.name))
-        })
-        .map(|it| it.name.as_str())
-        .collect();
+    let already = unasked(&current.packages.iter().collect::<Vec<_>>());
+    let now = unasked(&stays.iter().collect::<Vec<_>>());
+    let names: Vec<_> = now.difference(&already).map(|it| it.as_str()).collect();
     (!names.is_empty()).then(|| {
         let names = names.join(" ");
         format!(

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use provisioning_installers::{
-    Generation, InstalledPackage, Plan, Requests, UninstallRefused, plan_uninstall,
+    Generation, InstalledPackage, Plan, Requests, UninstallRefused, plan_uninstall, unasked,
 };
 use provisioning_package::{BundleName, PackageName};
 
@@ -28,7 +28,7 @@ pub(super) fn plan_removal(
     Ok(plan)
 }
 
-/// What nothing would need any more without what was typed.
+/// What nothing would need without what was typed.
 pub(crate) fn unneeded_without<'a>(
     current: &'a Generation,
     typed: &[String],
@@ -85,25 +85,11 @@ fn goes(current: &Generation, taken: &Uninstalled) -> (BTreeSet<PackageName>, Ge
     (names, left)
 }
 
-/// What nobody asked for, something needs now, and nothing would need without `gone`.
+/// What nobody asked for and nothing that was asked for needs without `gone`.
 fn unneeded_after(current: &Generation, gone: &BTreeSet<PackageName>) -> BTreeSet<PackageName> {
-    let already: BTreeSet<_> = current.unneeded().into_iter().map(|it| &it.name).collect();
-    let mut goes = gone.clone();
-    loop {
-        let next = current.packages.iter().find(|it| {
-            !goes.contains(&it.name)
-                && !already.contains(&it.name)
-                && it.requested_by.is_empty()
-                && current
-                    .dependents(&it.name)
-                    .iter()
-                    .all(|(by, _)| goes.contains(by))
-        });
-        match next {
-            Some(it) => goes.insert(it.name.clone()),
-            None => return goes.difference(gone).cloned().collect(),
-        };
-    }
+    let packages = current.packages.iter();
+    let stays: Vec<_> = packages.filter(|it| !gone.contains(&it.name)).collect();
+    unasked(&stays).into_iter().cloned().collect()
 }
 
 /// Members that nobody else asked for and nothing that stays needs.

@@ -56,6 +56,32 @@ fn uninstall_with_prune_takes_what_nothing_needs_afterwards() {
 }
 
 #[test]
+fn what_became_unneeded_is_followed_through_and_a_later_prune_takes_it() {
+    let (registry, client) = published();
+    let author = Client::of(&registry);
+    let shelf = Sample::extension("shelf", "1.0.0").key("core-version = \"^3.0\"");
+    author.publish(&shelf.table("[dependencies]\nredis = \"^1\""));
+    client.ok(&["install", "shelf", "azure"]);
+    let gone = client.json(&["uninstall", "shelf"]);
+    let warning = gone["plan"]["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.ends_with("`provisioning uninstall redis`"),
+        "azure needs core: {warning}"
+    );
+    client.ok(&["install", "shelf"]);
+    client.ok(&["uninstall", "azure"]);
+    let gone = client.json(&["uninstall", "shelf"]);
+    let warning = gone["plan"]["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.ends_with("`provisioning uninstall core redis`"),
+        "{warning}"
+    );
+    client.ok(&["install", "workspace"]);
+    client.ok(&["uninstall", "workspace", "--prune"]);
+    assert!(packages(&client.json(&["list"])).is_empty());
+}
+
+#[test]
 fn the_way_out_of_a_protected_uninstall_names_everything_that_would_go() {
     let (_registry, client) = published();
     client.ok(&["install", "platform", "mongodb"]);
