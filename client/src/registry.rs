@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use provisioning_compat::{MemoryIndex, Reach, VersionsToml, needed};
+use provisioning_compat::{MemoryIndex, Reach, Shortage, VersionsToml, needed};
 use provisioning_package::{BundleName, Digest, PackageName};
 use provisioning_registry_api::bundle::{BundleDocument, ChannelsDocument};
 use provisioning_registry_api::discovery::Discovery;
@@ -112,6 +112,11 @@ impl RegistryReader {
             let mut trusted = TrustedRegistry::open_offline(state, age_max)?;
             trusted.refresh(now).await?;
             note_age(&trusted, now, is_imported, &context.output);
+            let because = if is_imported {
+                Shortage::Imported
+            } else {
+                Shortage::Offline
+            };
             return Ok(Self {
                 source: None,
                 archives_base: paths::ARCHIVES.to_owned(),
@@ -120,7 +125,7 @@ impl RegistryReader {
                 cache,
                 now,
                 progress,
-                reach: Some(reach::offline(context)?),
+                reach: Some(reach::of_machine(context, because)?),
                 unreached: Vec::new(),
             });
         }

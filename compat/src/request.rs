@@ -48,6 +48,8 @@ pub struct Reach {
 pub enum Shortage {
     /// Nobody is asked, so only what is on this machine can be had.
     Offline,
+    /// The registry is known from an import alone, and only what was imported can be had.
+    Imported,
     /// The copy of the registry that is read holds a part of it.
     PartialCopy,
 }
@@ -128,6 +130,7 @@ impl Request {
     pub(crate) fn out_of_reach_text(&self) -> &'static str {
         match self.reach.as_ref().map(|it| it.because) {
             Some(Shortage::PartialCopy) => "not in this copy of the registry",
+            Some(Shortage::Imported) => "not in what was imported",
             Some(Shortage::Offline) | None => "not cached, and nobody is asked offline",
         }
     }

@@ -21,16 +21,14 @@ use crate::settings::RegistryLocation;
 /// Longest list of what a copy holds.
 const CONTENTS_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
-/// What can be had when nobody is asked: the cache, and what the prefix has unpacked.
-pub(super) fn offline(context: &Context) -> Outcome<Reach> {
+/// What can be had when nobody is asked, for this reason: the cache, and what the prefix has
+/// unpacked.
+pub(super) fn of_machine(context: &Context, because: Shortage) -> Outcome<Reach> {
     let mut digests = names(&context.settings.cache()?.join("archives/sha256"));
     if let Ok(prefix) = context.settings.prefix() {
         digests.extend(names(&Prefix::new(prefix).store()));
     }
-    Ok(Reach {
-        digests,
-        because: Shortage::Offline,
-    })
+    Ok(Reach { digests, because })
 }
 
 /// What can be had from a copy that holds a part: what it lists, and what is here anyway.
@@ -48,12 +46,9 @@ pub(super) async fn of_copy(
         .ok_or_else(|| missing("it is not there, though the discovery document names it"))?;
     let contents: CopyContents =
         serde_json::from_slice(&bytes).map_err(|problem| missing(&problem.to_string()))?;
-    let mut digests = offline(context)?.digests;
-    digests.extend(contents.archives);
-    Ok(Reach {
-        digests,
-        because: Shortage::PartialCopy,
-    })
+    let mut reach = of_machine(context, Shortage::PartialCopy)?;
+    reach.digests.extend(contents.archives);
+    Ok(reach)
 }
 
 /// The digests that files or folders are called by.
@@ -71,6 +66,9 @@ pub(crate) fn unreached(name: &str, because: Shortage) -> String {
             "what the registry says about `{name}` is not on this machine, and nobody is asked \
              offline"
         ),
+        Shortage::Imported => {
+            format!("what the registry says about `{name}` is not in what was imported")
+        }
         Shortage::PartialCopy => {
             format!("what the registry says about `{name}` is not in this copy of it")
         }
@@ -85,6 +83,10 @@ pub(crate) fn explain(failure: Failure, names: &[String], because: Shortage) -> 
     let failure = failure.with_causes(names.iter().map(|it| unreached(it, because)));
     match because {
         Shortage::Offline => failure.with_hint("without `--offline` the registry is asked for it"),
+        Shortage::Imported => failure.with_hint(
+            "import an export that has it (`provisioning import FILE`), or use the registry \
+             itself: `provisioning registry add URL`",
+        ),
         Shortage::PartialCopy => {
             failure.with_hint("use the registry itself, or name it where the copy is made")
         }

@@ -90,6 +90,18 @@ fn the_whole_life_of_a_machine_without_a_network_works_from_one_file() {
 }
 
 #[test]
+fn what_was_not_imported_is_refused_with_a_way_to_get_it() {
+    let (_registry, _online, file) = exported(&["core"]);
+    let machine = Client::alone();
+    machine.ok(&["import", file.to_str().unwrap()]);
+    let error = machine.error(3, &["install", "mongodb"]);
+    assert_eq!(error["code"], "out-of-reach", "{error}");
+    assert!(!error.to_string().contains("offline"), "{error}");
+    let hints = error["hints"].to_string();
+    assert!(hints.contains("provisioning registry add URL"), "{hints}");
+}
+
+#[test]
 fn upgrades_and_rollbacks_need_no_network_after_an_import() {
     let (mut registry, _online, file) = exported(&["lts-3.1", "stable-3.2"]);
     registry.stop();

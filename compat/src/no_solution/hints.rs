@@ -134,6 +134,9 @@ fn for_cause(
         }),
         CauseKind::OutOfReach => Some(match universe.request.reach.as_ref()?.because {
             Shortage::Offline => "without `--offline` the registry is asked for it".to_owned(),
+            Shortage::Imported => "import an export that has it (`provisioning import FILE`), or \
+                 use the registry itself: `provisioning registry add URL`"
+                .to_owned(),
             Shortage::PartialCopy => {
                 format!("name it where the copy is made: `provisioning mirror DIR {name}`")
             }
