@@ -14,8 +14,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use provisioning_installers::{
-    Applied, ApplyContext, Choice, Generation, Holder, Observer, Plan, Prefix, Prepared,
-    WriterLock, apply, current_if_whole, missing, prepare, recover,
+    Applied, ApplyContext, Choice, Generation, Holder, InstallError, Observer, Plan, Prefix,
+    Prepared, WriterLock, apply, current_if_whole, missing, prepare, recover,
 };
 use provisioning_package::{Digest, Version};
 
@@ -141,9 +141,11 @@ async fn execute(
     registry: &mut Registry,
     context: &Context,
 ) -> Outcome<Applied> {
-    let prefix = &neighbours::sharing(prefix, plan, context);
-    let mut archives = fetch(plan, prefix, registry, context).await?;
-    let mut prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
+    let alone = Prefix::new(prefix.root());
+    let shares = neighbours::sharing(prefix, plan, context);
+    let mut prefix = &shares;
+    let (mut archives, mut prepared);
+    (archives, prepared) = ready(plan, (&mut prefix, &alone), registry, context).await?;
     let lock = lock(prefix, &intent.reason(), context)?;
     let found = prefix.current_number()?;
     let is_gone = |it: &&Choice| !archives.contains_key(&it.digest);
@@ -152,30 +154,65 @@ async fn execute(
         // nobody can come again.
         let current = prefix.current_generation()?;
         *plan = intent.plan(context, registry, current.as_ref()).await?;
-        archives = fetch(plan, prefix, registry, context).await?;
-        prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
+        (archives, prepared) = ready(plan, (&mut prefix, &alone), registry, context).await?;
     }
     warn_of_commands(plan, &prepared, context);
-    let count = missing(prefix, plan).len();
-    let progress = context.output.progress();
-    let unpacking = Unpacking {
-        _bar: progress.spinner(&format!("unpacking {count} packages")),
-    };
-    let apply_context = ApplyContext {
-        archives: &archives,
-        adopting: None,
-        now: context.now(),
-        client: client_version(),
-        observer: &unpacking,
-    };
-    let applied =
-        tokio::task::block_in_place(|| apply(prefix, &lock, plan, &prepared, &apply_context));
+    let mut applied = apply_shown(prefix, &lock, plan, (&prepared, &archives), context);
+    if let Err(InstallError::NotShared(problem)) = &applied {
+        // Its prefix let it go since it was looked at: nothing is wrong here.
+        tracing::debug!("fetched after all: {problem}");
+        prefix = &alone;
+        (archives, prepared) = ready(plan, (&mut prefix, &alone), registry, context).await?;
+        applied = apply_shown(prefix, &lock, plan, (&prepared, &archives), context);
+    }
     let applied = applied.map_err(|problem| how_far(problem.into(), prefix, plan))?;
     neighbours::remember(prefix, context);
     if let (Ok(cache), Some(cap)) = (context.settings.cache(), context.settings.cache_max_size) {
         enforce_cap(cache, cap, context.now());
     }
     Ok(applied)
+}
+
+/// Fetches and looks through what a plan needs; what other prefixes have only as long as all
+/// of it can be taken there.
+async fn ready<'a>(
+    plan: &Plan,
+    (prefix, alone): (&mut &'a Prefix, &'a Prefix),
+    registry: &mut Registry,
+    context: &Context,
+) -> Outcome<(BTreeMap<Digest, PathBuf>, Prepared)> {
+    let archives = fetch(plan, prefix, registry, context).await?;
+    let prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives));
+    if !matches!(prepared, Err(InstallError::NotShared(_))) {
+        return Ok((archives, prepared?));
+    }
+    *prefix = alone;
+    let archives = fetch(plan, prefix, registry, context).await?;
+    let prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
+    Ok((archives, prepared))
+}
+
+/// Applies a plan and shows that it is at work.
+fn apply_shown(
+    prefix: &Prefix,
+    lock: &WriterLock,
+    plan: &Plan,
+    (prepared, archives): (&Prepared, &BTreeMap<Digest, PathBuf>),
+    context: &Context,
+) -> Result<Applied, InstallError> {
+    let count = missing(prefix, plan).len();
+    let progress = context.output.progress();
+    let unpacking = Unpacking {
+        _bar: progress.spinner(&format!("unpacking {count} packages")),
+    };
+    let apply_context = ApplyContext {
+        archives,
+        adopting: None,
+        now: context.now(),
+        client: client_version(),
+        observer: &unpacking,
+    };
+    tokio::task::block_in_place(|| apply(prefix, lock, plan, prepared, &apply_context))
 }
 
 /// A failure says whether the switch had happened by then.

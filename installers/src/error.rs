@@ -106,6 +106,9 @@ pub enum InstallError {
         /// The path that it names.
         path: String,
     },
+    /// Another prefix's tree could not be taken: it went away, or is not what its receipt says.
+    #[error("cannot take what another prefix has unpacked")]
+    NotShared(#[source] Box<Self>),
     /// Neither the store nor the caller has this archive.
     #[error("`{name}` {version} ({}) is not in the store", digest.prefixed())]
     NotInStore {
@@ -203,6 +206,7 @@ impl InstallError {
             Self::Mismatch { .. } => "digest-mismatch",
             Self::NoSuchCommand { .. } => "no-such-command",
             Self::NotInStore { .. } => "not-in-store",
+            Self::NotShared(_) => "not-shared",
             Self::Stale { .. } => "stale-plan",
             Self::NoGeneration(_) => "no-generation",
             Self::Unfinished { .. } => "unfinished",
@@ -241,6 +245,7 @@ impl InstallError {
             Self::Collisions(_) => {
                 "move the file away, uninstall one of the two packages, or use another prefix with `--prefix`; nothing was changed".into()
             }
+            Self::NotShared(_) => "run the same command again".into(),
             Self::NotInStore { name, version, .. } => {
                 format!("fetch it again: `provisioning install {name}@{version}`")
             }

@@ -154,10 +154,13 @@ fn contents_in_store(
         .as_ref()
         .filter(|_| !store::has(prefix, &choice.digest))
         .unwrap_or(prefix);
-    let receipt = Receipt::read(holder, &choice.digest)?;
-    receipt
-        .ok_or_else(|| not_in_store(choice))?
-        .contents(holder)
+    let receipt = Receipt::read(holder, &choice.digest);
+    let contents = receipt.and_then(|it| it.ok_or_else(|| not_in_store(choice))?.contents(holder));
+    if holder.root() == prefix.root() {
+        contents
+    } else {
+        contents.map_err(|it| InstallError::NotShared(Box::new(it)))
+    }
 }
 
 fn recorded(installed: &InstalledPackage) -> Contents {

@@ -121,7 +121,13 @@ fn stage_shared(prefix: &Prefix, other: &Prefix, choice: &Choice) -> Result<Stag
     if staged.is_err() {
         let _ = durable::remove_tree(&folder);
     }
-    staged
+    staged.map_err(|it| {
+        if matches!(it, InstallError::DiskFull { .. }) {
+            it
+        } else {
+            InstallError::NotShared(Box::new(it))
+        }
+    })
 }
 
 /// Writes the receipt of a staged folder, under an unfinished name too.

@@ -68,3 +68,28 @@ fn installs_beside_a_pruning_neighbour_all_end_well() {
         assert!(ended.status.success(), "{text}");
     }
 }
+
+#[test]
+fn a_tree_of_another_prefix_that_cannot_be_taken_is_fetched_instead() {
+    let (_registry, client) = published();
+    client.ok(&["install", "core"]);
+    let receipts = client.prefix().join("lib/provisioning/receipts");
+    let receipt = fs::read_dir(receipts).unwrap().next().unwrap().unwrap();
+    let text = fs::read(receipt.path()).unwrap();
+    let mut document: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    // Whole to look at; where the file should go, a link stands.
+    document["links"]["cli/provisioning"] = "elsewhere".into();
+    fs::write(receipt.path(), document.to_string()).unwrap();
+    let other = client.home().join("other");
+    let prefix = ["--prefix", other.to_str().unwrap()];
+    let ran = client.run(&[&prefix[..], &["-vv", "install", "core"]].concat());
+    assert_eq!(ran.status(), 0, "{}", ran.stderr());
+    assert!(
+        ran.stderr().contains("fetched after all"),
+        "{}",
+        ran.stderr()
+    );
+    client.ok(&[&prefix[..], &["verify"]].concat());
+    let listed = client.json(&[&prefix[..], &["list"]].concat());
+    assert_eq!(packages(&listed), ["core 3.2.1"]);
+}
