@@ -29,6 +29,12 @@ const FAULTS: [(&str, &[&str]); 9] = [
 /// Faults of one kind that a sample tries for one change.
 const SAMPLE: u64 = 1;
 
+/// What the event loop writes to wake itself, as `strace` shows it.
+const WAKE: &str = r#""\1\0\0\0\0\0\0\0", 8"#;
+
+/// A command that takes longer is stuck.
+const SECONDS_MAX: &str = "30";
+
 /// No command makes more calls of one kind than this.
 const CALLS_MAX: u64 = 5_000;
 
@@ -119,8 +125,9 @@ fn fail_once(change: &Change, calls: &str, error: &str, nth: u64) -> Ran {
             );
             true
         }
-        // A write to wake the event loop is none to a disk; nothing makes it fail but us.
-        Some(101) | None if said.contains("failed to wake I/O driver") => true,
+        // A write to wake the event loop is none to a disk; nothing makes it fail but us, and
+        // whoever waits for the wake waits for ever.
+        Some(101 | 137) | None if hits.iter().any(|it| it.contains(WAKE)) => true,
         other => panic!("{label}: ended with {other:?}"),
     };
     home.goes_on(change, &label);
@@ -139,9 +146,9 @@ fn traced(
     inject: Option<&str>,
 ) -> (std::process::Output, String) {
     let log = home.path().join("strace.log");
-    let mut strace = Command::new("strace");
+    let mut strace = Command::new("timeout");
     strace
-        .args(["-f", "-qq", "-o"])
+        .args(["-s", "KILL", SECONDS_MAX, "strace", "-f", "-qq", "-o"])
         .arg(&log)
         .args(["-e", trace]);
     strace.args(inject.into_iter().flat_map(|it| ["-e", it]));
