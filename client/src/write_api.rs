@@ -122,6 +122,12 @@ impl WriteClient {
         .await
     }
 
+    /// Gives a session up.
+    pub(crate) async fn abandon_session(&self, session: &str) -> Outcome<SessionStatus> {
+        self.call(Method::DELETE, &["sessions", session], None::<&()>)
+            .await
+    }
+
     /// Where a session stands.
     pub(crate) async fn session(&self, session: &str) -> Outcome<SessionStatus> {
         self.call(Method::GET, &["sessions", session], None::<&()>)

@@ -2,7 +2,7 @@
 //!
 //! Serde shapes, paths and error codes, and nothing that acts: no I/O, no async. The read
 //! side (`index`, `discovery`, `bundle`, `paths`) is static files; the write side
-//! (`session`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
+//! (`session`, `settings`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
 
 pub mod bundle;
 pub mod command;
@@ -12,3 +12,4 @@ mod null;
 pub mod paths;
 pub mod problem;
 pub mod session;
+pub mod settings;

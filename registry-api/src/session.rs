@@ -58,8 +58,14 @@ pub struct SessionStatus {
     /// What its owner can do next, for people.
     #[serde(default)]
     pub next: Vec<String>,
+    /// Whom or what it waits for; `None` once it has ended.
+    #[serde(default)]
+    pub waits_for: Option<WaitsFor>,
     /// Since when it is in that state.
     pub since: Timestamp,
+    /// When it ends by itself if nothing happens; `None` where it does not.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// Archives that the registry has not got yet.
     #[serde(default)]
     pub missing: Vec<MissingArchive>,
@@ -86,14 +92,21 @@ pub struct MissingArchive {
 }
 
 /// How far a session has come.
+///
+/// ```text
+/// uploading → uploaded → awaiting-review → awaiting-signature → publishing → visible
+///     └───────────┴────────────┴──────────────────┴──→ refused | expired
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SessionState {
     /// Archives are missing.
     Uploading,
-    /// Everything has arrived and is being checked and signed.
+    /// Everything has arrived; its owner must finish it.
+    Uploaded,
+    /// Everything is checked and kept, and is being signed.
     Publishing,
-    /// A person must sign before it becomes visible.
+    /// A release engineer must sign before it becomes visible.
     AwaitingSignature,
     /// A moderator must look before it becomes visible.
     AwaitingReview,
@@ -101,18 +114,91 @@ pub enum SessionState {
     Visible,
     /// It will never become visible; the reasons say why.
     Refused,
+    /// Nobody finished it in time.
+    Expired,
+}
+
+/// Whom or what a session waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitsFor {
+    /// Archives that are missing.
+    Archives,
+    /// Its owner, to finish it.
+    Owner,
+    /// A moderator's review.
+    Moderator,
+    /// A release engineer's signature.
+    ReleaseEngineer,
+    /// The registry, which signs it.
+    Registry,
 }
 
 impl SessionState {
+    /// Every state, in the order in which a session passes them.
+    pub const ALL: [Self; 8] = [
+        Self::Uploading,
+        Self::Uploaded,
+        Self::AwaitingReview,
+        Self::AwaitingSignature,
+        Self::Publishing,
+        Self::Visible,
+        Self::Refused,
+        Self::Expired,
+    ];
+
     /// The word used in JSON and text.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Uploading => "uploading",
+            Self::Uploaded => "uploaded",
             Self::Publishing => "publishing",
             Self::AwaitingSignature => "awaiting-signature",
             Self::AwaitingReview => "awaiting-review",
             Self::Visible => "visible",
             Self::Refused => "refused",
+            Self::Expired => "expired",
         }
     }
+
+    /// Whether nothing can happen to it any more.
+    pub const fn is_ended(self) -> bool {
+        matches!(self, Self::Visible | Self::Refused | Self::Expired)
+    }
+}
+
+/// Body of `POST sessions/{id}/review`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Review {
+    /// What the moderator says.
+    pub verdict: Verdict,
+    /// Why, for the owner; a refusal must say it.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What a moderator says to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// It may go on.
+    Approve,
+    /// It ends here.
+    Refuse,
+}
+
+/// Answer of `GET reviews`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionList {
+    /// The sessions, the longest waiting first.
+    pub sessions: Vec<SessionStatus>,
+}
+
+/// Answer of `GET sessions/{id}/archives/{hex}`: where an upload goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UploadOffset {
+    /// Bytes that are kept.
+    pub offset: u64,
+    /// Whether all of it has arrived and is checked.
+    pub complete: bool,
 }

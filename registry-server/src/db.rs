@@ -20,6 +20,8 @@ pub(crate) mod archives;
 pub(crate) mod bundles;
 pub(crate) mod matrix;
 pub(crate) mod packages;
+pub(crate) mod policy;
+pub(crate) mod reservations;
 pub(crate) mod rows;
 pub(crate) mod sessions;
 pub(crate) mod tokens;

@@ -12,8 +12,10 @@
 //! | `router` | the route table: path, method, action, handler |
 //! | `routes` | handlers, a file for each resource |
 //! | `rules` | what is decided: access, declarations, manifests, bundles |
+//! | `gates` | what holds a checked session back |
 //! | `publish` | the transaction that makes a session part of the registry |
 //! | `db` | SQL, and nowhere else |
+//! | `staging` | uploads until they are known to be right |
 //! | `storage` | files on disk or in a bucket |
 //! | `read_side` | the projection of the database that clients read |
 //! | `upkeep` | fsck, gc, export and copies, beside a running server |
@@ -22,6 +24,7 @@
 
 mod app;
 mod db;
+mod gates;
 mod listener;
 mod page;
 mod problem;
@@ -34,6 +37,7 @@ mod rules;
 mod server;
 mod settings;
 mod setup;
+mod staging;
 mod storage;
 mod upkeep;
 

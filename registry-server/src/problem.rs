@@ -79,6 +79,16 @@ codes! {
     NameTaken, "name-taken", CONFLICT, "the name is taken";
     /// Archives are missing.
     SessionIncomplete, "session-incomplete", CONFLICT, "archives are missing";
+    /// Somebody else publishes that version.
+    VersionReserved, "version-reserved", CONFLICT, "the version is being published by somebody else";
+    /// Somebody else publishes the first version under that name.
+    NameReserved, "name-reserved", CONFLICT, "the name is being taken by somebody else";
+    /// Nobody finished the session in time.
+    SessionExpired, "session-expired", CONFLICT, "the publish session has expired";
+    /// The session is not in a state for that.
+    SessionState, "session-state", CONFLICT, "the publish session is in another state";
+    /// The upload goes on at another byte.
+    UploadOffset, "upload-offset", CONFLICT, "the upload goes on at another byte";
     /// The session was refused before.
     SessionRefused, "session-refused", CONFLICT, "the publish session was refused";
     /// The matrix was written over another one than is in force.

@@ -1,10 +1,10 @@
-//! The one transaction that makes a session's versions part of the registry.
+//! From a session that is complete to the one transaction that makes a session's versions part of the registry.
 //!
 //! The database decides every race: `versions` has one row for each precedence, `names`
 //! one holder for each name. Whoever comes second with the same bytes succeeds, with other
 //! bytes is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use provisioning_package::{CHANNELS, Digest, PackageName};
 use provisioning_registry_api::session::DeclaredVersion;
@@ -15,48 +15,108 @@ use crate::db::archives::ArchiveRow;
 use crate::db::packages::{Holder, claim_name, upsert_package};
 use crate::db::sessions::{SessionRow, commit_session};
 use crate::db::versions::{existing_version, insert_version, version_numbers};
+use crate::gates;
 use crate::problem::{Code, Refusal, ServerError};
 use crate::read_side::Subject;
-use crate::rules::access::Principal;
 use crate::rules::manifest::{self, PlannedVersion};
+use crate::rules::session::{Event, Standing};
 use crate::rules::version;
 use crate::settings::CrashPoint;
 
-/// Commits a session whose archives have all arrived; gives the serial at which all of it
-/// is in the database.
-pub(crate) async fn commit(
+/// Takes a session as far as it can go: checks it, asks the gates, and commits it where none
+/// is closed; gives the serial at which all of it is in the database, or `None` where it
+/// waits. To be called when its owner finishes it and whenever a gate was opened.
+pub(crate) async fn advance(
     app: &App,
-    principal: &Principal,
+    actor: &str,
     row: &SessionRow,
-    arrived: &BTreeMap<Digest, ArchiveRow>,
+) -> Result<Option<u64>, ServerError> {
+    let outcome = check_and_commit(app, actor, row).await;
+    if let Err(ServerError::Refused(refusal)) = &outcome
+        && refusal.code != Code::SessionIncomplete
+    {
+        let event = Event::Refused(vec![refusal.detail.clone()]);
+        app.db.move_session(row, event, app.now()).await?;
+    }
+    outcome
+}
+
+async fn check_and_commit(
+    app: &App,
+    actor: &str,
+    row: &SessionRow,
+) -> Result<Option<u64>, ServerError> {
+    let arrived = arrived(app, &row.declared).await?;
+    let planned = manifest::plan(&row.declared, &arrived)?;
+    let closed = gates::closed(app, row, &planned).await?;
+    if closed.is_empty() {
+        return commit(app, actor, row, &planned).await.map(Some);
+    }
+    let event = Event::Held(closed);
+    app.db.move_session(row, event, app.now()).await?;
+    Ok(None)
+}
+
+/// The archives of a declaration that have arrived.
+pub(crate) async fn arrived(
+    app: &App,
+    declared: &[DeclaredVersion],
+) -> Result<BTreeMap<Digest, ArchiveRow>, ServerError> {
+    let wanted: BTreeSet<Digest> = declared
+        .iter()
+        .flat_map(|it| &it.archives)
+        .filter_map(|it| it.digest)
+        .collect();
+    let mut arrived = BTreeMap::new();
+    for digest in wanted {
+        if let Some(found) = app.db.archive(&digest).await? {
+            arrived.insert(digest, found);
+        }
+    }
+    Ok(arrived)
+}
+
+/// Commits a checked session; gives the serial at which all of it is in the database.
+async fn commit(
+    app: &App,
+    actor: &str,
+    row: &SessionRow,
+    planned: &[PlannedVersion],
 ) -> Result<u64, ServerError> {
-    let planned = manifest::plan(&row.declared, arrived)?;
     app.may_crash(CrashPoint::BeforeCommit);
     let mut tx = app.db.write().await?;
     let mut known_since = 0;
     let mut is_change = false;
-    for (declared, planned) in row.declared.iter().zip(&planned) {
+    for (declared, planned) in row.declared.iter().zip(planned) {
         if let Some(serial) = existing_serial(&mut tx, declared).await? {
             known_since = known_since.max(serial);
         } else {
-            add(app, &mut tx, (row, principal), planned).await?;
+            add(app, &mut tx, (row, actor), planned).await?;
             is_change = true;
         }
     }
     let serial = if is_change {
-        let serial = tx.serial();
-        commit_session(tx.connection(), &row.id, serial, app.now()).await?;
+        let next = committed(app, row, tx.serial())?;
+        commit_session(tx.connection(), &row.id, &next).await?;
         tx.commit().await?
     } else {
         // The same bytes again: nothing changes, so the serial must not rise either.
         tx.rollback().await?;
         let mut quiet = app.db.write_quietly().await?;
-        commit_session(quiet.connection(), &row.id, known_since, app.now()).await?;
+        let next = committed(app, row, known_since)?;
+        commit_session(quiet.connection(), &row.id, &next).await?;
         quiet.commit().await?;
         known_since
     };
     app.may_crash(CrashPoint::Committed);
     Ok(serial)
+}
+
+fn committed(app: &App, row: &SessionRow, serial: u64) -> Result<Standing, ServerError> {
+    let next = row.standing.after(Event::Committed(serial), app.now());
+    next.map_err(|illegal| {
+        Refusal::new(Code::SessionState, format!("{}: {illegal}", row.id)).into()
+    })
 }
 
 /// Since when a declared version is there, with the same bytes.
@@ -77,7 +137,7 @@ async fn existing_serial(
 async fn add(
     app: &App,
     tx: &mut WriteTx,
-    (row, principal): (&SessionRow, &Principal),
+    (row, actor): (&SessionRow, &str),
     planned: &PlannedVersion,
 ) -> Result<(), ServerError> {
     let now = app.now();
@@ -96,14 +156,8 @@ async fn add(
         .map(|(target, digest)| format!("{target} {}", digest.prefixed()))
         .collect();
     let subject = format!("{name}@{}", new.version);
-    tx.audit(
-        now,
-        principal.name(),
-        "publish",
-        &subject,
-        &digests.join(", "),
-    )
-    .await?;
+    tx.audit(now, actor, "publish", &subject, &digests.join(", "))
+        .await?;
     tx.add_job(&Subject::Package(name.clone()).text()).await?;
     Ok(())
 }

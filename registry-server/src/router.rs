@@ -12,8 +12,8 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use crate::app::App;
 use crate::problem::{Code, Refusal};
 use crate::routes::{
-    authorise, bundles, discovery, download, files, front, health, matrix, named, search, sessions,
-    surround, uploads, versions, yank,
+    authorise, bundles, discovery, download, files, front, health, matrix, named, reviews, search,
+    sessions, settings, surround, uploads, versions, yank,
 };
 use crate::rules::access::Action;
 
@@ -30,6 +30,14 @@ pub struct Route {
 
 /// Every route of the registry.
 pub fn table() -> Vec<Route> {
+    [reading(), publishing(), administration()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// What everyone reads.
+fn reading() -> Vec<Route> {
     vec![
         get("/", front::root),
         get("/livez", health::live),
@@ -49,6 +57,12 @@ pub fn table() -> Vec<Route> {
         get("/install.nu", named::install_nu),
         get("/api/v1/search", search::search),
         get("/api/v1/packages/{kind}/{name}/versions", versions::list),
+    ]
+}
+
+/// Sessions, versions, matrix and bundles.
+fn publishing() -> Vec<Route> {
+    vec![
         post("/api/v1/sessions", Action::Publish, sessions::open),
         Route {
             action: Action::Publish,
@@ -59,28 +73,57 @@ pub fn table() -> Vec<Route> {
             Action::Publish,
             uploads::put,
         ),
+        Route {
+            action: Action::Publish,
+            ..get("/api/v1/sessions/{id}/archives/{hex}", uploads::offset)
+        },
+        patch(
+            "/api/v1/sessions/{id}/archives/{hex}",
+            Action::Publish,
+            uploads::go_on,
+        ),
         post(
             "/api/v1/sessions/{id}/finalize",
             Action::Publish,
             sessions::finalize,
+        ),
+        delete("/api/v1/sessions/{id}", Action::Publish, sessions::abandon),
+        post(
+            "/api/v1/sessions/{id}/review",
+            Action::Moderate,
+            reviews::review,
         ),
         put(
             "/api/v1/packages/{kind}/{name}/versions/{version}/yank",
             Action::Yank,
             yank::yank,
         ),
-        Route {
-            method: Method::DELETE,
-            path: "/api/v1/packages/{kind}/{name}/versions/{version}/yank",
-            action: Action::Yank,
-            handler: on(MethodFilter::DELETE, yank::unyank),
-        },
+        delete(
+            "/api/v1/packages/{kind}/{name}/versions/{version}/yank",
+            Action::Yank,
+            yank::unyank,
+        ),
         put("/api/v1/matrix", Action::PushMatrix, matrix::push),
         post(
             "/api/v1/bundles/{name}",
             Action::PublishBundle,
             bundles::publish,
         ),
+    ]
+}
+
+/// What moderators and administrators do.
+fn administration() -> Vec<Route> {
+    vec![
+        Route {
+            action: Action::Moderate,
+            ..get("/api/v1/reviews", reviews::list)
+        },
+        Route {
+            action: Action::Administer,
+            ..get("/api/v1/settings", settings::show)
+        },
+        put("/api/v1/settings/{name}", Action::Administer, settings::put),
     ]
 }
 
@@ -124,5 +167,23 @@ fn put<T: 'static>(path: &'static str, action: Action, handler: impl Handler<T, 
         path,
         action,
         handler: on(MethodFilter::PUT, handler),
+    }
+}
+
+fn delete<T: 'static>(path: &'static str, action: Action, handler: impl Handler<T, App>) -> Route {
+    Route {
+        method: Method::DELETE,
+        path,
+        action,
+        handler: on(MethodFilter::DELETE, handler),
+    }
+}
+
+fn patch<T: 'static>(path: &'static str, action: Action, handler: impl Handler<T, App>) -> Route {
+    Route {
+        method: Method::PATCH,
+        path,
+        action,
+        handler: on(MethodFilter::PATCH, handler),
     }
 }

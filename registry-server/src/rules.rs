@@ -3,7 +3,11 @@
 pub(crate) mod access;
 pub(crate) mod bundle;
 pub(crate) mod declaration;
+pub(crate) mod gate;
 pub(crate) mod manifest;
+pub(crate) mod policy;
+pub(crate) mod reservation;
+pub(crate) mod session;
 pub(crate) mod text;
 pub(crate) mod token;
 pub(crate) mod version;

@@ -18,14 +18,13 @@ use crate::read_side::{ReadSide, TIMESTAMP};
 use crate::router::router;
 use crate::settings::{Limits, Settings};
 use crate::setup::{DataFolder, SetupError};
+use crate::staging;
 use crate::storage::{Storage, StorageError};
 
 /// How often the timestamp is signed again. It lives for 48 hours.
 const REFRESH_EVERY: Duration = Duration::from_hours(1);
 /// How often changes are looked for that are kept but not readable (a full disk, say).
 const CATCH_UP_EVERY: Duration = Duration::from_secs(5);
-/// How long a session may wait for archives.
-const SESSION_HOURS_MAX: i64 = 7 * 24;
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -177,9 +176,10 @@ fn start_jobs(app: &App) -> Vec<JoinHandle<()>> {
 
 async fn sweep_sessions(app: &App) -> Result<(), ServerError> {
     let now = app.now();
-    let then = now - jiff::SignedDuration::from_hours(SESSION_HOURS_MAX);
-    let reason = format!("its archives did not arrive within {SESSION_HOURS_MAX} hours");
-    app.db.refuse_sessions_before(then, &[reason], now).await?;
+    app.db.expire_sessions(now).await?;
+    let folder = app.staging.clone();
+    let swept = tokio::task::spawn_blocking(move || staging::sweep(&folder, now)).await;
+    swept.map_err(std::io::Error::other)??;
     Ok(())
 }
 

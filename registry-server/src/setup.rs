@@ -5,7 +5,7 @@
 //! DIR/public/             archives, targets, metadata, unless `--storage`
 //! DIR/keys/               signing keys (0600)
 //! DIR/admin-token         a token with every right (0600)
-//! DIR/staging/            uploads that are not checked yet; emptied at each start
+//! DIR/staging/            uploads that are not checked yet
 //! DIR/serve.lock          held by the running server
 //! ```
 
@@ -22,6 +22,7 @@ use crate::db::{Db, DbError};
 use crate::random::{random_bytes, random_hex};
 use crate::rules::access::Scope;
 use crate::rules::token::TokenText;
+use crate::staging;
 use crate::storage::sync_folder;
 
 /// What the token of `DIR/admin-token` is called.
@@ -101,12 +102,7 @@ impl DataFolder {
 
     fn empty_staging(&self) -> Result<(), SetupError> {
         let staging = self.staging();
-        match fs::remove_dir_all(&staging) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(source) => return Err(failed(&staging, source)),
-        }
-        fs::create_dir(&staging).map_err(|source| failed(&staging, source))
+        staging::prepare(&staging).map_err(|source| failed(&staging, source))
     }
 
     /// The signing keys, made where there are none and nothing is signed yet: other keys

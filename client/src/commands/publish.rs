@@ -8,6 +8,7 @@ use provisioning_package::Target;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 
+mod abandon;
 mod prepare;
 mod report;
 mod run;
@@ -34,6 +35,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Action {
     Status(status::Args),
+    Abandon(abandon::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -48,12 +50,16 @@ struct Publish {
     /// Return once everything is sent, without waiting until it is visible
     #[arg(long)]
     no_wait: bool,
+    /// Wait for other machines, a review and signatures too, until it is visible or refused
+    #[arg(long, conflicts_with = "no_wait")]
+    wait: bool,
 }
 
 /// Runs it.
 pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     match &args.action {
         Some(Action::Status(args)) => status::run(args, context).await,
+        Some(Action::Abandon(args)) => abandon::run(args, context).await,
         None => run::run(&args.publish, context).await,
     }
 }

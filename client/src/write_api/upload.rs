@@ -7,16 +7,21 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use provisioning_package::Digest;
-use provisioning_registry_api::session::SessionStatus;
+use provisioning_registry_api::session::{SessionStatus, UploadOffset};
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Body, Method};
 use tokio::fs::File;
+use tokio::io::{AsyncSeekExt as _, SeekFrom};
 use tokio_util::io::ReaderStream;
 
 use super::WriteClient;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::{Bar, Progress};
 
+/// At which byte of the archive a request's body begins.
+const UPLOAD_OFFSET: &str = "upload-offset";
+/// Archives below this size are sent whole.
+const RESUME_BYTES_MIN: u64 = 1024 * 1024;
 /// How much is read at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// How long nothing may move before an upload counts as broken off.
@@ -52,9 +57,15 @@ impl WriteClient {
     ) -> Outcome<SessionStatus> {
         let bar = Arc::new(progress.bytes(&upload.label, upload.size));
         let mut tries = 0;
+        // What an earlier publish left is worth a question only where much may be there.
+        let mut offset = if upload.size >= RESUME_BYTES_MIN {
+            self.upload_offset(session, upload).await
+        } else {
+            0
+        };
         loop {
             tries += 1;
-            let failure = match self.send_bytes(session, upload, &bar).await {
+            let failure = match self.send_bytes(session, upload, offset, &bar).await {
                 Err(failure) if failure.exit() == Exit::Unreachable => failure,
                 settled => return settled,
             };
@@ -68,20 +79,32 @@ impl WriteClient {
             }
             tracing::debug!(archive = upload.label, "sending again: {failure}");
             tokio::time::sleep(RETRY_DELAY * tries).await;
+            offset = self.upload_offset(session, upload).await;
         }
+    }
+
+    /// At which byte an upload goes on; its first where the registry does not tell.
+    async fn upload_offset(&self, session: &str, upload: &Upload) -> u64 {
+        let hex = upload.digest.hex();
+        let path = ["sessions", session, "archives", &hex];
+        let told: Outcome<UploadOffset> = self.call(Method::GET, &path, None::<&()>).await;
+        told.map_or(0, |it| it.offset.min(upload.size))
     }
 
     async fn send_bytes(
         &self,
         session: &str,
         upload: &Upload,
+        offset: u64,
         bar: &Arc<Bar>,
     ) -> Outcome<SessionStatus> {
-        let file = File::open(&upload.file)
+        let unreadable = |problem| Failure::io("read", &upload.file, &problem);
+        let mut file = File::open(&upload.file).await.map_err(unreadable)?;
+        file.seek(SeekFrom::Start(offset))
             .await
-            .map_err(|problem| Failure::io("read", &upload.file, &problem))?;
-        bar.restart_at(0);
-        let sent = Arc::new(AtomicU64::new(0));
+            .map_err(unreadable)?;
+        bar.restart_at(offset);
+        let sent = Arc::new(AtomicU64::new(offset));
         let chunks = ReaderStream::with_capacity(file, CHUNK_BYTES).inspect({
             let (sent, bar) = (Arc::clone(&sent), Arc::clone(bar));
             move |chunk| {
@@ -92,13 +115,16 @@ impl WriteClient {
             }
         });
         let hex = upload.digest.hex();
-        let request = self
-            .request(
-                Method::PUT,
-                self.url(&["sessions", session, "archives", &hex]),
-            )
+        let url = self.url(&["sessions", session, "archives", &hex]);
+        let request = if offset == 0 {
+            self.request(Method::PUT, url)
+        } else {
+            self.request(Method::PATCH, url)
+                .header(UPLOAD_OFFSET, offset)
+        };
+        let request = request
             .header(CONTENT_TYPE, "application/octet-stream")
-            .header(CONTENT_LENGTH, upload.size)
+            .header(CONTENT_LENGTH, upload.size - offset)
             .body(Body::wrap_stream(chunks));
         tokio::select! {
             answer = request.send() => match answer {

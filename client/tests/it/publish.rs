@@ -96,6 +96,36 @@ fn declared_targets_are_waited_for_and_the_last_makes_the_version_visible() {
 }
 
 #[test]
+fn a_publish_that_waits_says_for_what_and_can_be_given_up() {
+    let registry = Registry::start();
+    let client = Client::of(&registry);
+    client.build(&Sample::first_party("platform", "2.5.0"));
+    let target = ["--target", "linux-x86_64", "-o", "dist"];
+    let built = client.json(&[&["package", "build", "src/platform-2.5.0"], &target[..]].concat());
+    let archive = built["archive"].as_str().unwrap();
+    let targets = "linux-x86_64,linux-arm64";
+    let waiting = client.json(&["publish", archive, "--targets", targets]);
+    assert_eq!(waiting["waits_for"], "archives");
+    let session = waiting["session"].as_str().unwrap();
+    let text = client.ok(&["publish", "status", session]);
+    for part in [
+        "missing: platform 2.5.0 for linux-arm64",
+        "since: ",
+        "publish abandon",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let ended = client.json(&["publish", "abandon", session]);
+    assert_eq!(ended["state"], "refused");
+    let error = client.error(1, &["publish", "status", session]);
+    assert_eq!(error["code"], "publish-refused");
+    assert!(
+        error["causes"].to_string().contains("gave it up"),
+        "{error}"
+    );
+}
+
+#[test]
 fn without_a_token_or_with_a_wrong_one_the_failure_says_what_to_do() {
     let registry = Registry::start();
     let client = Client::alone().with("PROVISIONING_REGISTRY", registry.url());

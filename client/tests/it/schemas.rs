@@ -323,6 +323,14 @@ fn of_an_author(runner: &mut Runner, author: &Client) {
     let sent = author.json(&["publish", archive]);
     let session = sent["session"].as_str().unwrap();
     runner.ok(author, &["publish", "status", session]);
+    author.build(&Sample::extension("valkey", "1.1.0"));
+    let part = ["--target", "linux-x86_64", "-o", "part"];
+    let part = author.json(&[&["package", "build", "src/valkey-1.1.0"], &part[..]].concat());
+    let targets = ["--targets", "linux-x86_64,linux-arm64"];
+    let part = part["archive"].as_str().unwrap();
+    let waiting = author.json(&["publish", part, targets[0], targets[1]]);
+    let session = waiting["session"].as_str().unwrap();
+    runner.ok(author, &["publish", "abandon", session]);
     runner.ok(author, &["yank", "valkey@1.0.0", "--reason", "a test"]);
     runner.ok(author, &["unyank", "valkey@1.0.0"]);
     let draft = "name = \"Small\"\nrelease-date = \"2025-10-15\"\ncore = \"3.2.1\"\n";

@@ -80,8 +80,9 @@ fn the_help_of_publish_explains_and_gives_examples() {
            provisioning publish <COMMAND>
 
     Commands:
-      status  Show where a publish session stands, why, and what can be done next
-      help    Print this message or the help of the given subcommand(s)
+      status   Show where a publish session stands, why, and what can be done next
+      abandon  Give up a publish that is not visible yet
+      help     Print this message or the help of the given subcommand(s)
 
     Arguments:
       <FILE>...
@@ -94,6 +95,9 @@ fn the_help_of_publish_explains_and_gives_examples() {
 
           --no-wait
               Return once everything is sent, without waiting until it is visible
+
+          --wait
+              Wait for other machines, a review and signatures too, until it is visible or refused
 
       -h, --help
               Print help (see a summary with '-h')

@@ -16,6 +16,8 @@ pub(crate) const TABLES: &[Table] = &[
     Table::new("packages", "name"),
     Table::new("archives", "digest"),
     Table::new("sessions", "id"),
+    Table::new("reservations", "package, precedence"),
+    Table::new("settings", "name"),
     Table::new("versions", "package, version"),
     Table::new("version_archives", "package, version, target"),
     Table::new("matrices", "serial"),

@@ -48,7 +48,8 @@ impl Db {
              (SELECT MIN(v.package || '@' || v.version) FROM version_archives v \
               WHERE v.digest = a.digest), \
              (SELECT MIN(s.id) FROM sessions s \
-              WHERE s.state = 'uploading' AND s.declared LIKE '%' || a.digest || '%') \
+              WHERE s.state IN ('uploading', 'awaiting-review', 'awaiting-signature') \
+              AND s.declared LIKE '%' || a.digest || '%') \
              FROM archives a ORDER BY a.digest",
         )
         .fetch_all(self.pool())
@@ -90,7 +91,8 @@ pub(crate) async fn forget_archive(
     let result = sqlx::query(
         "DELETE FROM archives WHERE digest = $1 AND stored_at < $2 \
          AND NOT EXISTS (SELECT 1 FROM version_archives v WHERE v.digest = archives.digest) \
-         AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.state = 'uploading' \
+         AND NOT EXISTS (SELECT 1 FROM sessions s \
+                         WHERE s.state IN ('uploading', 'awaiting-review', 'awaiting-signature') \
                          AND s.declared LIKE '%' || archives.digest || '%')",
     )
     .bind(archive.hex())

@@ -1,31 +1,30 @@
 //! Publish sessions: open, look, finish. `uploads.rs` takes the bytes in between.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
-use provisioning_package::Digest;
 use provisioning_registry_api::session::{
     DeclaredVersion, OpenSession, SessionState, SessionStatus,
 };
+use sqlx::AnyConnection;
 
 use super::body::JsonBody;
 use crate::app::App;
-use crate::db::archives::ArchiveRow;
-use crate::db::sessions::SessionRow;
-use crate::db::versions::existing_version;
+use crate::db::reservations::{self, Claim, Reserved};
+use crate::db::sessions::{SessionRow, insert_session, session as session_in};
+use crate::db::versions::{existing_version, version_numbers};
 use crate::problem::{Code, Refusal, ServerError};
 use crate::publish;
 use crate::random::random_hex;
 use crate::rules::access::{Action, Principal, decide};
-use crate::rules::{declaration, version};
+use crate::rules::session::{self, Event, Standing};
+use crate::rules::{declaration, reservation, version};
 use crate::settings::CrashPoint;
 
 /// How often joining a session is tried while other machines join it too.
 const JOIN_TRIES_MAX: usize = 8;
 
-type Answer = (StatusCode, HeaderMap, Json<SessionStatus>);
+pub(crate) type Answer = (StatusCode, HeaderMap, Json<SessionStatus>);
 
 /// `POST sessions`: declares versions. The same declaration again, or the matching one of
 /// another machine, gives the session that is open already.
@@ -50,8 +49,9 @@ pub(crate) async fn show(
     Ok(answer(StatusCode::OK, status(&app, row).await?))
 }
 
-/// `POST sessions/{id}/finalize`: makes all of it visible, or nothing. Asking again after
-/// it became visible gives the same answer.
+/// `POST sessions/{id}/finalize`: makes all of it visible, or nothing; 201 once it can be
+/// read, 202 while it waits for somebody. Asking again after it became visible gives the
+/// same answer.
 pub(crate) async fn finalize(
     State(app): State<App>,
     Extension(principal): Extension<Principal>,
@@ -59,25 +59,60 @@ pub(crate) async fn finalize(
 ) -> Result<Answer, ServerError> {
     let row = find(&app, &id).await?;
     permit(&app, &principal, &row.declared).await?;
+    refuse_ended(&row)?;
+    let actor = principal.name().to_owned();
+    advance(&app, actor, row).await?;
+    progress(&app, &id).await
+}
+
+/// Takes a session as far as it can go, and waits until that can be read.
+pub(crate) async fn advance(app: &App, actor: String, row: SessionRow) -> Result<(), ServerError> {
     let acting = app.clone();
-    let finished = app
-        .to_its_end(async move {
-            let serial = match row.state {
-                SessionState::Refused => return Err(refused(&row).into()),
-                SessionState::Uploading => commit(&acting, &principal, &row).await?,
-                SessionState::Publishing
-                | SessionState::AwaitingSignature
-                | SessionState::AwaitingReview
-                | SessionState::Visible => row.serial.unwrap_or_default(),
-            };
+    app.to_its_end(async move {
+        let serial = match row.standing.serial {
+            Some(serial) => Some(serial),
+            None => publish::advance(&acting, &actor, &row).await?,
+        };
+        if let Some(serial) = serial {
             acting.read_side.show_change(&acting, serial).await?;
             acting.may_crash(CrashPoint::Visible);
-            Ok(())
-        })
-        .await;
-    finished?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// Where a session stands after it was taken further: 201 once everyone can read it.
+pub(crate) async fn progress(app: &App, id: &str) -> Result<Answer, ServerError> {
+    let status = status(app, find(app, id).await?).await?;
+    let code = if status.state == SessionState::Visible {
+        StatusCode::CREATED
+    } else {
+        StatusCode::ACCEPTED
+    };
+    Ok(answer(code, status))
+}
+
+/// `DELETE sessions/{id}`: its owner gives it up; what it reserved is free again.
+pub(crate) async fn abandon(
+    State(app): State<App>,
+    Extension(principal): Extension<Principal>,
+    Path(id): Path<String>,
+) -> Result<Answer, ServerError> {
     let row = find(&app, &id).await?;
-    Ok(answer(StatusCode::OK, status(&app, row).await?))
+    permit(&app, &principal, &row.declared).await?;
+    let reason = format!("{} gave it up", principal.name());
+    let event = Event::Refused(vec![reason]);
+    if !row.standing.state.is_ended() && !app.db.move_session(&row, event, app.now()).await? {
+        return Err(Refusal::new(
+            Code::SessionState,
+            format!("publish session `{id}` is kept already and cannot be given up"),
+        )
+        .hint("yank the version instead: `provisioning yank NAME@VERSION --reason R`")
+        .into());
+    }
+    let status = status(&app, find(&app, &id).await?).await?;
+    Ok(answer(StatusCode::OK, status))
 }
 
 /// The session called `id`.
@@ -97,8 +132,14 @@ pub(crate) async fn find(app: &App, id: &str) -> Result<SessionRow, ServerError>
         )
         .into());
     }
-    let found = app.db.session(id).await?;
-    Ok(found.ok_or_else(unknown)?)
+    let mut row = app.db.session(id).await?.ok_or_else(unknown)?;
+    let now = app.now();
+    if row.standing.expires_at().is_some_and(|end| end <= now)
+        && app.db.move_session(&row, Event::Expired, now).await?
+    {
+        row = app.db.session(id).await?.ok_or_else(unknown)?;
+    }
+    Ok(row)
 }
 
 /// Asks for the narrower right that each version turns out to need. Repeating what is
@@ -128,65 +169,50 @@ async fn is_published(app: &App, declared: &DeclaredVersion) -> Result<bool, Ser
     Ok(existing.is_some_and(|it| version::agree(declared, &it).is_ok()))
 }
 
-/// What a refused session is answered with.
-pub(crate) fn refused(row: &SessionRow) -> Refusal {
-    Refusal::new(
-        Code::SessionRefused,
-        format!(
-            "publish session `{}` was refused: {}",
-            row.id,
-            row.reasons.join("; ")
-        ),
-    )
-    .causes(row.reasons.clone())
-    .hint("correct the package and publish it again: that opens a new session")
+/// Refuses to go on with a session that was refused, given up or too late.
+pub(crate) fn refuse_ended(row: &SessionRow) -> Result<(), Refusal> {
+    let (code, how) = match row.standing.state {
+        SessionState::Refused => (Code::SessionRefused, "was refused"),
+        SessionState::Expired => (Code::SessionExpired, "has expired"),
+        SessionState::Uploading
+        | SessionState::Uploaded
+        | SessionState::AwaitingReview
+        | SessionState::AwaitingSignature
+        | SessionState::Publishing
+        | SessionState::Visible => return Ok(()),
+    };
+    let reasons = row.standing.reasons.clone();
+    let detail = format!("publish session `{}` {how}: {}", row.id, reasons.join("; "));
+    Err(Refusal::new(code, detail)
+        .causes(reasons)
+        .hint("correct the package and publish it again: that opens a new session"))
 }
 
 /// What a session's owner is told.
 pub(crate) async fn status(app: &App, row: SessionRow) -> Result<SessionStatus, ServerError> {
-    let mut missing = Vec::new();
-    let mut state = row.state;
-    let mut next = Vec::new();
-    match row.state {
-        SessionState::Uploading => {
-            let arrived = arrived(app, &row.declared).await?;
-            missing = declaration::missing(&row.declared, &arrived.into_keys().collect());
-            next.push(if missing.is_empty() {
-                "finish it: POST to its `finalize`".to_owned()
-            } else {
-                "send the missing archives, or run the same `provisioning publish` again, on \
-                 each machine that has one"
-                    .to_owned()
-            });
-        }
-        SessionState::Publishing => {
-            if row
-                .serial
-                .is_some_and(|it| it <= app.read_side.view().serial)
-            {
-                state = SessionState::Visible;
-            } else {
-                next.push("wait: it is kept, and being signed".to_owned());
-            }
-        }
-        SessionState::Refused => {
-            next.push("correct the package and publish it again".to_owned());
-        }
-        SessionState::AwaitingSignature | SessionState::AwaitingReview | SessionState::Visible => {}
-    }
+    let missing = if row.standing.state == SessionState::Uploading {
+        let arrived = publish::arrived(app, &row.declared).await?;
+        declaration::missing(&row.declared, &arrived.into_keys().collect())
+    } else {
+        Vec::new()
+    };
+    let readable = app.read_side.view().serial;
+    let state = row.standing.shown(missing.is_empty(), readable);
     Ok(SessionStatus {
-        session: row.id,
         state,
-        reasons: row.reasons,
-        next,
-        since: row.since,
+        next: session::advice(state, &row.id),
+        waits_for: session::waits_for(state),
+        expires_at: row.standing.expires_at(),
+        session: row.id,
+        reasons: row.standing.reasons,
+        since: row.standing.since,
         missing,
         versions: row.declared,
-        serial: row.serial,
+        serial: row.standing.serial,
     })
 }
 
-fn answer(code: StatusCode, status: SessionStatus) -> Answer {
+pub(crate) fn answer(code: StatusCode, status: SessionStatus) -> Answer {
     let mut headers = HeaderMap::new();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     (code, headers, Json(status))
@@ -235,44 +261,50 @@ async fn join_or_open(
         id: random_hex::<16>(),
         token: principal.id().to_owned(),
         shape,
-        state: SessionState::Uploading,
-        reasons: Vec::new(),
+        standing: Standing::open(app.now()),
         declared,
-        since: app.now(),
-        serial: None,
+        opened_by: principal.name().to_owned(),
+        owner: None,
+        approved_by: None,
     };
-    app.db.insert_session(&row).await?;
+    let mut tx = app.db.write_quietly().await?;
+    insert_session(tx.connection(), &row).await?;
+    for declared in &row.declared {
+        reserve(tx.connection(), &row, declared).await?;
+    }
+    tx.commit().await?;
     Ok(row)
 }
 
-/// The archives of a declaration that have arrived.
-async fn arrived(
-    app: &App,
-    declared: &[DeclaredVersion],
-) -> Result<BTreeMap<Digest, ArchiveRow>, ServerError> {
-    let wanted: BTreeSet<Digest> = declared
-        .iter()
-        .flat_map(|it| &it.archives)
-        .filter_map(|it| it.digest)
-        .collect();
-    let mut arrived = BTreeMap::new();
-    for digest in wanted {
-        if let Some(found) = app.db.archive(&digest).await? {
-            arrived.insert(digest, found);
-        }
+/// Reserves a version, and its name where that is new; nothing of what is there already.
+async fn reserve(
+    connection: &mut AnyConnection,
+    row: &SessionRow,
+    declared: &DeclaredVersion,
+) -> Result<(), ServerError> {
+    let (name, version) = (&declared.name, &declared.version);
+    if existing_version(connection, name, version).await?.is_some() {
+        return Ok(());
     }
-    Ok(arrived)
-}
-
-async fn commit(app: &App, principal: &Principal, row: &SessionRow) -> Result<u64, ServerError> {
-    let arrived = arrived(app, &row.declared).await?;
-    let outcome = publish::commit(app, principal, row, &arrived).await;
-    if let Err(ServerError::Refused(refusal)) = &outcome
-        && refusal.code != Code::SessionIncomplete
+    let own = Reserved {
+        session: row.id.clone(),
+        holder: reservation::holder(row.owner.as_deref(), &row.token),
+    };
+    let claim = Claim::Version(name, version);
+    let mut is_shared = false;
+    if let Some(other) = reservations::reserve(connection, claim, &own).await? {
+        let theirs = session_in(connection, &other.session).await?;
+        let theirs = theirs.and_then(|it| {
+            let is_same = |it: &DeclaredVersion| it.name == *name && it.version == *version;
+            it.declared.into_iter().find(is_same)
+        });
+        reservation::check_version(declared, &own.holder, &other, theirs.as_ref())?;
+        is_shared = true;
+    }
+    if version_numbers(connection, name).await?.is_empty()
+        && let Some(other) = reservations::reserve(connection, Claim::Name(name), &own).await?
     {
-        app.db
-            .refuse_session(&row.id, std::slice::from_ref(&refusal.detail), app.now())
-            .await?;
+        reservation::check_name(declared, &own.holder, &other, is_shared)?;
     }
-    outcome
+    Ok(())
 }

@@ -1,31 +1,39 @@
 //! `PUT sessions/{id}/archives/{hex}`: takes an archive's bytes.
 //!
 //! They go to a file in the staging area while they are hashed, a chunk at a time, never
-//! into memory as a whole. Only bytes that have the declared digest, pass every rule of
+//! into memory as a whole. What arrived of a request that broke off is kept, and `PATCH` goes
+//! on behind it. Only bytes that have the declared digest, pass every rule of
 //! the `package` crate and carry the declared manifest reach the store.
-
-use std::io::Write as _;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
-use axum::http::header;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::{Extension, Json};
 use bytes::BytesMut;
 use futures_util::StreamExt as _;
-use provisioning_package::{ARCHIVE_BYTES_MAX, ArchiveReport, Digest, Hasher, inspect_archive};
+use provisioning_package::{ARCHIVE_BYTES_MAX, ArchiveReport, Digest, inspect_archive};
 use provisioning_registry_api::paths;
-use provisioning_registry_api::session::{DeclaredVersion, SessionState, SessionStatus};
-use tempfile::{NamedTempFile, TempPath};
+use provisioning_registry_api::session::{
+    DeclaredVersion, SessionState, SessionStatus, UploadOffset,
+};
+use tempfile::TempPath;
 
 use super::body::{drain, refusal_of};
-use super::sessions::{find, permit, refused, status};
+use super::sessions::{find, permit, refuse_ended, status};
 use crate::app::App;
 use crate::db::archives::ArchiveRow;
 use crate::db::sessions::SessionRow;
 use crate::problem::{Code, Refusal, ServerError};
 use crate::rules::access::Principal;
 use crate::rules::manifest;
+use crate::rules::session::Event;
 use crate::settings::CrashPoint;
+use crate::staging::{Place, Sink};
+
+/// At which byte an upload goes on (as the IETF's resumable uploads name it).
+const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+/// Whether all of it has arrived.
+const UPLOAD_COMPLETE: HeaderName = HeaderName::from_static("upload-complete");
 
 /// Bytes that are hashed and written at a time.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -47,21 +55,124 @@ pub(crate) async fn put(
             return Err(error);
         }
     };
-    if row.state == SessionState::Uploading {
-        let staged = stage(&app, body, &digest).await?;
-        if let Err(error) = accept(&app, &row, &digest, staged).await {
-            if let ServerError::Refused(refusal) = &error {
-                // The digest is declared, so other bytes can never come: the session ends.
-                let reason = [refusal.detail.clone()];
-                app.db.refuse_session(&row.id, &reason, app.now()).await?;
-            }
-            return Err(error);
-        }
-    } else {
-        drain(&parts.headers, body).await;
-    }
+    let place = Place::new(&app.staging, &row.id, &digest);
+    receive(&app, &row, &digest, (place, None), (parts.headers, body)).await?;
     let row = find(&app, &id).await?;
     Ok(Json(status(&app, row).await?))
+}
+
+/// `GET sessions/{id}/archives/{hex}`: how much of an archive has arrived.
+pub(crate) async fn offset(
+    State(app): State<App>,
+    Extension(principal): Extension<Principal>,
+    Path((id, hex)): Path<(String, String)>,
+) -> Result<(HeaderMap, Json<UploadOffset>), ServerError> {
+    let (row, digest) = admit(&app, &principal, &id, &hex, None).await?;
+    let offset = if let Some(found) = app.db.archive(&digest).await? {
+        UploadOffset {
+            offset: found.size,
+            complete: true,
+        }
+    } else {
+        let place = Place::new(&app.staging, &row.id, &digest);
+        UploadOffset {
+            offset: blocking(move || place.length()).await?,
+            complete: false,
+        }
+    };
+    Ok((offset_headers(offset), Json(offset)))
+}
+
+/// `PATCH sessions/{id}/archives/{hex}`: goes on with an upload that broke off, from the
+/// byte that `Upload-Offset` names.
+pub(crate) async fn go_on(
+    State(app): State<App>,
+    Extension(principal): Extension<Principal>,
+    Path((id, hex)): Path<(String, String)>,
+    request: Request,
+) -> Result<Json<SessionStatus>, ServerError> {
+    let (parts, body) = request.into_parts();
+    let asked = parts.headers.get(UPLOAD_OFFSET);
+    let asked = asked.and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
+    let admitted = admit(&app, &principal, &id, &hex, None).await;
+    let (row, digest, asked) = match (admitted, asked) {
+        (Ok((row, digest)), Some(asked)) => (row, digest, asked),
+        (admitted, _) => {
+            drain(&parts.headers, body).await;
+            admitted?;
+            let detail = "`Upload-Offset` says at which byte the upload goes on, and is missing";
+            return Err(Refusal::new(Code::BadRequest, detail).into());
+        }
+    };
+    let place = Place::new(&app.staging, &row.id, &digest);
+    receive(
+        &app,
+        &row,
+        &digest,
+        (place, Some(asked)),
+        (parts.headers, body),
+    )
+    .await?;
+    let row = find(&app, &id).await?;
+    Ok(Json(status(&app, row).await?))
+}
+
+fn offset_headers(offset: UploadOffset) -> HeaderMap {
+    let complete = if offset.complete { "?1" } else { "?0" };
+    HeaderMap::from_iter([
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (UPLOAD_OFFSET, HeaderValue::from(offset.offset)),
+        (UPLOAD_COMPLETE, HeaderValue::from_static(complete)),
+    ])
+}
+
+/// Takes the bytes of an archive from its first on, or from `offset` on.
+async fn receive(
+    app: &App,
+    row: &SessionRow,
+    digest: &Digest,
+    (place, offset): (Place, Option<u64>),
+    (headers, body): (HeaderMap, Body),
+) -> Result<(), ServerError> {
+    let is_wanted = row.standing.state == SessionState::Uploading;
+    if !is_wanted || (offset.is_some() && app.db.archive(digest).await?.is_some()) {
+        // It has arrived already, perhaps by another connection.
+        drain(&headers, body).await;
+        return Ok(());
+    }
+    let taking = place.clone();
+    let sink = blocking(move || match offset {
+        None => taking.begin(),
+        Some(_) => taking.go_on(),
+    })
+    .await?;
+    let kept = sink.length();
+    if let Some(asked) = offset.filter(|it| *it != kept) {
+        blocking(move || place.keep(sink)).await?;
+        drain(&headers, body).await;
+        return Err(Refusal::new(
+            Code::UploadOffset,
+            format!("the upload goes on at byte {kept}, not at {asked}"),
+        )
+        .hint("ask for the offset with GET, or send the archive from its first byte with PUT")
+        .into());
+    }
+    let declared = row.declared.iter().flat_map(|it| &it.archives);
+    let length = declared
+        .filter(|it| it.digest == Some(*digest))
+        .find_map(|it| it.size)
+        .filter(|_| offset.is_some());
+    let staged = match stage(app, body, digest, (place, sink), length).await? {
+        Arrival::Whole(staged) => staged,
+        Arrival::Part => return Ok(()),
+    };
+    let accepted = accept(app, row, digest, staged).await;
+    if let Err(ServerError::Refused(refusal)) = &accepted {
+        // The digest is declared, so other bytes can never come: the session ends.
+        let event = Event::Refused(vec![refusal.detail.clone()]);
+        app.db.move_session(row, event, app.now()).await?;
+    }
+    accepted
 }
 
 /// Everything that can be refused before a byte is read.
@@ -74,9 +185,7 @@ async fn admit(
 ) -> Result<(SessionRow, Digest), ServerError> {
     let row = find(app, id).await?;
     permit(app, principal, &row.declared).await?;
-    if row.state == SessionState::Refused {
-        return Err(refused(&row).into());
-    }
+    refuse_ended(&row)?;
     let undeclared = || {
         Refusal::new(
             Code::ArchiveUndeclared,
@@ -116,39 +225,48 @@ fn too_large() -> Refusal {
     )
 }
 
-/// A file of the staging area, removed when dropped.
-struct Staged {
-    path: TempPath,
+/// What became of a body.
+enum Arrival {
+    /// All of it, with the declared digest.
+    Whole(TempPath),
+    /// A part, which is kept.
+    Part,
 }
 
-/// Writes a body to the staging area and checks its digest.
-async fn stage(app: &App, body: Body, digest: &Digest) -> Result<Staged, ServerError> {
-    let folder = app.staging.clone();
-    let file = blocking(move || {
-        tempfile::Builder::new()
-            .prefix("upload-")
-            .tempfile_in(folder)
-    })
-    .await?;
-    let mut sink = Sink {
-        file,
-        hasher: Hasher::new(),
-    };
+/// Writes a body to the staging area behind what is there, and checks its digest once it is
+/// complete. What arrived of a body that breaks off is kept.
+async fn stage(
+    app: &App,
+    body: Body,
+    digest: &Digest,
+    (place, mut sink): (Place, Sink),
+    length: Option<u64>,
+) -> Result<Arrival, ServerError> {
     let mut stream = body.into_data_stream();
     let mut chunk = BytesMut::with_capacity(CHUNK_BYTES);
-    let mut total = 0_u64;
     while let Some(bytes) = stream.next().await {
-        let bytes = bytes.map_err(|error| refusal_of(&error))?;
-        total += bytes.len() as u64;
-        if total > ARCHIVE_BYTES_MAX {
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                blocking(move || place.keep(sink.take(chunk)?.0)).await?;
+                return Err(refusal_of(&error).into());
+            }
+        };
+        chunk.extend_from_slice(&bytes);
+        if sink.length() + chunk.len() as u64 > ARCHIVE_BYTES_MAX {
             return Err(too_large().into());
         }
-        chunk.extend_from_slice(&bytes);
         if chunk.len() >= CHUNK_BYTES {
             (sink, chunk) = blocking(move || sink.take(chunk)).await?;
         }
     }
-    let (path, found) = blocking(move || sink.take(chunk)?.0.close()).await?;
+    (sink, _) = blocking(move || sink.take(chunk)).await?;
+    let total = sink.length();
+    if length.is_some_and(|it| total < it) {
+        blocking(move || place.keep(sink)).await?;
+        return Ok(Arrival::Part);
+    }
+    let (path, found) = blocking(move || sink.close()).await?;
     if found != *digest {
         return Err(Refusal::new(
             Code::DigestMismatch,
@@ -162,28 +280,7 @@ async fn stage(app: &App, body: Body, digest: &Digest) -> Result<Staged, ServerE
         .into());
     }
     app.may_crash(CrashPoint::Staged);
-    Ok(Staged { path })
-}
-
-/// The file that an upload is written to.
-struct Sink {
-    file: NamedTempFile,
-    hasher: Hasher,
-}
-
-impl Sink {
-    fn take(mut self, mut chunk: BytesMut) -> std::io::Result<(Self, BytesMut)> {
-        self.hasher.update(&chunk);
-        self.file.write_all(&chunk)?;
-        chunk.clear();
-        Ok((self, chunk))
-    }
-
-    fn close(self) -> std::io::Result<(TempPath, Digest)> {
-        let (file, path) = self.file.into_parts();
-        file.sync_all()?;
-        Ok((path, self.hasher.finish().0))
-    }
+    Ok(Arrival::Whole(path))
 }
 
 /// Inspects a staged archive and moves it into the store.
@@ -191,7 +288,7 @@ async fn accept(
     app: &App,
     row: &SessionRow,
     digest: &Digest,
-    staged: Staged,
+    staged: TempPath,
 ) -> Result<(), ServerError> {
     let permit = app
         .inspections
@@ -199,7 +296,7 @@ async fn accept(
         .await
         .map_err(|_| ServerError::Failed("the server is ending".to_owned()))?;
     let (staged, inspected) = blocking(move || {
-        let report = inspect_archive(&staged.path);
+        let report = inspect_archive(&staged);
         Ok((staged, report))
     })
     .await?;
@@ -218,7 +315,7 @@ async fn accept(
     };
     check(row, digest, &report)?;
     app.storage
-        .put_file(&paths::archive(digest), &staged.path)
+        .put_file(&paths::archive(digest), &staged)
         .await?;
     app.may_crash(CrashPoint::Stored);
     app.db

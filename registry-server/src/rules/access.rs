@@ -45,6 +45,10 @@ pub enum Action {
     PushMatrix,
     /// Publishing a bundle.
     PublishBundle,
+    /// Looking at what waits for a review, and letting it go on.
+    Moderate,
+    /// Changing the registry's settings.
+    Administer,
 }
 
 /// Who asks.
@@ -89,6 +93,8 @@ pub fn decide(who: &Principal, action: Action, now: Timestamp) -> Result<(), Den
         Action::PublishNew => &[Scope::PublishNew],
         Action::Yank => &[Scope::Yank],
         Action::PushMatrix | Action::PublishBundle => &[Scope::Bundles],
+        Action::Moderate => &[Scope::Moderate],
+        Action::Administer => &[Scope::Admin],
     };
     match who {
         Principal::Anonymous => Err(Denied::NoToken),
@@ -156,7 +162,7 @@ impl Scope {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::Publish,
         Self::PublishVersion,
@@ -164,6 +170,8 @@ impl Action {
         Self::Yank,
         Self::PushMatrix,
         Self::PublishBundle,
+        Self::Moderate,
+        Self::Administer,
     ];
 }
 

@@ -25,7 +25,9 @@ const fn other_scope(action: Action) -> Scope {
         | Action::PublishVersion
         | Action::PublishNew
         | Action::Yank => Scope::Bundles,
-        Action::PushMatrix | Action::PublishBundle => Scope::Publish,
+        Action::PushMatrix | Action::PublishBundle | Action::Moderate | Action::Administer => {
+            Scope::Publish
+        }
     }
 }
 

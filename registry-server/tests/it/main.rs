@@ -14,6 +14,7 @@ mod read_side;
 mod registry;
 mod repeats;
 mod requests;
+mod sessions;
 mod start;
 mod tokens;
 mod trust;

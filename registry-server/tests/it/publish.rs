@@ -90,10 +90,10 @@ async fn two_sessions_that_race_have_one_winner() {
         async move { registry.send(Method::POST, &path, &()).await }
     };
     let (left, right) = tokio::join!(finish(&rivals[0].0), finish(&rivals[1].0));
-    let (winner, loser) = if left.status() == 200 {
+    let (winner, loser) = if left.status() == 201 {
         (0, right)
     } else {
-        assert_eq!(right.status(), 200);
+        assert_eq!(right.status(), 201);
         (1, left)
     };
     assert_eq!(problem(loser).await.code, "version-exists");
@@ -184,7 +184,7 @@ async fn two_machines_publish_one_version_for_their_targets() {
         if own.target == x86.target {
             assert_eq!(problem(finished).await.code, "session-incomplete");
         } else {
-            assert_eq!(finished.status(), 200);
+            assert_eq!(finished.status(), 201);
         }
         sessions.push(status.session);
     }

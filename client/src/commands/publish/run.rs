@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use provisioning_registry_api::session::{SessionState, SessionStatus};
+use provisioning_registry_api::session::{SessionState, SessionStatus, WaitsFor};
 
 use super::Publish;
 use super::prepare::{Prepared, prepare};
@@ -41,11 +41,16 @@ async fn finish(
     context: &Context,
 ) -> Outcome<SessionStatus> {
     status = send_missing(api, prepared, status, context).await?;
-    if status.state == SessionState::Uploading && status.missing.is_empty() {
+    if status.state == SessionState::Uploaded {
         status = api.finalize(&status.session).await?;
     }
     if !args.no_wait {
-        status = wait(api, status, context).await?;
+        let whom = if args.wait {
+            Whom::Everyone
+        } else {
+            Whom::Registry
+        };
+        status = wait(api, status, whom, context).await?;
     }
     Ok(status)
 }
@@ -70,19 +75,45 @@ async fn send_missing(
     Ok(status)
 }
 
-/// Looks again until there is nothing left to wait for but people or other machines.
-async fn wait(
+/// For whom a publish waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whom {
+    /// The registry alone: people and other machines may take days.
+    Registry,
+    /// People and other machines too.
+    Everyone,
+}
+
+/// Looks again until there is nothing left to wait for.
+pub(super) async fn wait(
     api: &WriteClient,
     mut status: SessionStatus,
+    whom: Whom,
     context: &Context,
 ) -> Outcome<SessionStatus> {
-    let spinner = context.output.progress().spinner("checking and signing");
     let mut delay = LOOK_DELAY;
-    while status.state == SessionState::Publishing {
+    let mut spinner = None;
+    while !status.state.is_ended()
+        && (whom == Whom::Everyone || status.state == SessionState::Publishing)
+    {
+        let what = waiting_for(&status);
+        if spinner.as_ref().is_none_or(|(shown, _)| *shown != what) {
+            spinner = Some((what, context.output.progress().spinner(what)));
+        }
         tokio::time::sleep(delay).await;
         delay = (delay * 2).min(LOOK_DELAY_MAX);
         status = api.session(&status.session).await?;
     }
     drop(spinner);
     Ok(status)
+}
+
+fn waiting_for(status: &SessionStatus) -> &'static str {
+    match status.waits_for {
+        Some(WaitsFor::Archives) => "waiting for archives of other machines",
+        Some(WaitsFor::Owner) => "waiting to be finished",
+        Some(WaitsFor::Moderator) => "waiting for a moderator",
+        Some(WaitsFor::ReleaseEngineer) => "waiting for a signature",
+        Some(WaitsFor::Registry) | None => "checking and signing",
+    }
 }

@@ -1,6 +1,7 @@
 //! `provisioning publish status`: where a publish session stands.
 
 use super::report::report;
+use super::run::{Whom, wait};
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::write_api::WriteClient;
@@ -10,10 +11,17 @@ use crate::write_api::WriteClient;
 pub(crate) struct Args {
     /// The session, as `publish` printed it
     id: String,
+    /// Wait until it is visible or refused
+    #[arg(long)]
+    wait: bool,
 }
 
 /// Runs it.
 pub(super) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let api = WriteClient::open(context).await?;
-    report(&api.session(&args.id).await?, context)
+    let mut status = api.session(&args.id).await?;
+    if args.wait {
+        status = wait(&api, status, Whom::Everyone, context).await?;
+    }
+    report(&status, context)
 }

@@ -1,0 +1,47 @@
+//! What holds a checked session back: asks the database what the pure rules need to know.
+//!
+//! [`closed`] is asked before each session's transaction, and again whenever somebody
+//! opened a gate ([`crate::publish::advance`]).
+
+use crate::app::App;
+use crate::db::sessions::SessionRow;
+use crate::db::versions::existing_version;
+use crate::problem::ServerError;
+use crate::rules::gate::{self, Closed};
+use crate::rules::manifest::PlannedVersion;
+use crate::rules::policy::Review;
+
+/// Every gate that is closed for `row`, whose archives have all arrived and agree with
+/// `planned`.
+pub(crate) async fn closed(
+    app: &App,
+    row: &SessionRow,
+    planned: &[PlannedVersion],
+) -> Result<Vec<Closed>, ServerError> {
+    review(app, row, planned).await
+}
+
+async fn review(
+    app: &App,
+    row: &SessionRow,
+    planned: &[PlannedVersion],
+) -> Result<Vec<Closed>, ServerError> {
+    let policy = app.db.policy().await?;
+    if policy.review == Review::Nothing {
+        return Ok(Vec::new());
+    }
+    let mut facts = Vec::new();
+    for version in planned {
+        let new = &version.version;
+        let mut connection = app.db.pool().acquire().await?;
+        let existing = existing_version(&mut connection, &new.package, &new.version).await?;
+        if existing.is_none() {
+            facts.push((&new.package, !app.db.has_package(&new.package).await?));
+        }
+    }
+    Ok(gate::review(
+        policy.review,
+        row.approved_by.is_some(),
+        facts,
+    ))
+}
