@@ -52,7 +52,7 @@ const ONLY_IN: [(&str, &[&str]); 8] = [
     ("sha2", &["package"]),
     ("sqlx", &["registry-server"]),
     ("axum", &["registry-server"]),
-    ("reqwest", &["client"]),
+    ("reqwest", &["client", "registry-server"]),
     ("clap", &["client", "registry-server"]),
 ];
 
