@@ -78,6 +78,7 @@ const fn yes() -> bool {
 
 /// How far a sequence has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum BundleState {
     /// Being written.

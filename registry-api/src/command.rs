@@ -11,6 +11,7 @@ use crate::index::Yanked;
 
 /// Body of `PUT packages/{kind}/{name}/versions/{version}/yank`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Yank {
     /// Why, for people.
     pub reason: String,
@@ -21,10 +22,13 @@ pub struct Yank {
 
 /// Answer of `PUT` and `DELETE packages/{kind}/{name}/versions/{version}/yank`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct YankAnswer {
     /// The package.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
     pub name: PackageName,
     /// The version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::VersionText))]
     pub version: Version,
     /// What the index says now; `None` when it is not yanked.
     #[serde(default)]
@@ -35,9 +39,11 @@ pub struct YankAnswer {
 
 /// Body of `PUT matrix`: a new `versions.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PushMatrix {
     /// The digest of the matrix that the new one was written over; `None` when there was
     /// none. A registry that moved on refuses.
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::DigestText>))]
     pub base: Option<Digest>,
     /// The whole new text.
     pub text: String,
@@ -45,8 +51,10 @@ pub struct PushMatrix {
 
 /// Answer of `PUT matrix`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MatrixPushed {
     /// The digest of the matrix that is served now.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::DigestText))]
     pub digest: Digest,
     /// What the registry noticed but accepted.
     #[serde(default)]
@@ -57,6 +65,7 @@ pub struct MatrixPushed {
 
 /// Body of `POST bundles/{name}`: publish the next sequence of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PublishBundle {
     /// What people call it.
     pub title: String,
@@ -68,11 +77,13 @@ pub struct PublishBundle {
     pub lts_until: Option<Date>,
     /// The targets that it promises; every target that all members share where empty.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::TargetText>))]
     pub targets: Vec<Target>,
     /// What belongs to it.
     pub members: Vec<DeclaredMember>,
     /// Bundles that an upgrade from was tested.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::BundleNameText>))]
     pub upgrades_from: Vec<BundleName>,
     /// The state to publish it in.
     pub state: BundleState,
@@ -80,10 +91,13 @@ pub struct PublishBundle {
 
 /// One member of a bundle that is being published; the registry adds the digests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeclaredMember {
     /// The member.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
     pub name: PackageName,
     /// Its one version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::VersionText))]
     pub version: Version,
     /// Whether an install of the bundle always brings it.
     pub required: bool,
@@ -91,8 +105,10 @@ pub struct DeclaredMember {
 
 /// Answer of `POST bundles/{name}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BundlePublished {
     /// The bundle.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::BundleNameText))]
     pub name: BundleName,
     /// The sequence that it became; an equal publish again gives the same number.
     pub sequence: u64,
@@ -100,6 +116,7 @@ pub struct BundlePublished {
     pub state: BundleState,
     /// Channels that point at it now.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::BundleNameText>))]
     pub channels: Vec<BundleName>,
     /// What the registry noticed but accepted.
     #[serde(default)]
@@ -110,6 +127,7 @@ pub struct BundlePublished {
 
 /// Answer of `GET search?q=…`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchResults {
     /// What was found, best first.
     pub packages: Vec<SearchResult>,
@@ -117,31 +135,40 @@ pub struct SearchResults {
 
 /// One package that a search found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SearchResult {
     /// Its kind.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::KindText))]
     pub kind: Kind,
     /// Its name.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
     pub name: PackageName,
     /// What sort of extension.
     #[serde(default, rename = "type")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::ExtensionTypeText>))]
     pub extension_type: Option<ExtensionType>,
     /// One line for people.
     #[serde(default)]
     pub description: Option<String>,
     /// Its newest version that is not yanked.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::VersionText>))]
     pub newest: Option<Version>,
 }
 
 /// Answer of `GET packages/{kind}/{name}/versions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PackageVersions {
     /// The package's kind.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::KindText))]
     pub kind: Kind,
     /// Its name.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
     pub name: PackageName,
     /// The newest version that goes with what was asked for.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::VersionText>))]
     pub newest_that_fits: Option<Version>,
     /// Its versions, newest first.
     pub versions: Vec<PackageVersion>,
@@ -149,8 +176,10 @@ pub struct PackageVersions {
 
 /// One version, and whether it goes with what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PackageVersion {
     /// The version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::VersionText))]
     pub version: Version,
     /// When it became visible.
     pub published_at: Timestamp,
@@ -164,5 +193,6 @@ pub struct PackageVersion {
     pub yanked: Option<Yanked>,
     /// What it has archives for.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::TargetText>))]
     pub targets: Vec<Target>,
 }

@@ -117,6 +117,7 @@ pub struct Dependency {
 
 /// Why a version is hidden from new solutions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Yanked {
     /// Why, for people.
     #[serde(default)]

@@ -9,6 +9,8 @@ pub mod command;
 pub mod discovery;
 pub mod index;
 mod null;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod paths;
 pub mod problem;
 pub mod session;

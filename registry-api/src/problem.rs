@@ -9,6 +9,7 @@ pub const PROBLEM_CONTENT_TYPE: &str = "application/problem+json";
 
 /// A refused request, as RFC 9457 section 3 shapes it, with our extension members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[error("{detail}")]
 pub struct Problem {
     /// `about:blank`-style reference to the documentation of `code`.

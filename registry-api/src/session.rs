@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// Body of `POST sessions`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct OpenSession {
     /// The versions to publish together.
     pub versions: Vec<DeclaredVersion>,
@@ -19,12 +20,16 @@ pub struct OpenSession {
 
 /// One version of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeclaredVersion {
     /// Its kind.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::KindText))]
     pub kind: Kind,
     /// Its package.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
     pub name: PackageName,
     /// The version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::VersionText))]
     pub version: Version,
     /// Every archive that it will ever have. An archive that an earlier session already
     /// made visible may be named again with the same digest.
@@ -33,12 +38,15 @@ pub struct DeclaredVersion {
 
 /// One archive of a declared version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeclaredArchive {
     /// What it runs on.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::TargetText))]
     pub target: Target,
     /// The sha256 of its bytes. `None` declares a target whose archive comes later, from
     /// another machine (`publish --targets`).
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::DigestText>))]
     pub digest: Option<Digest>,
     /// Its size in bytes.
     #[serde(default)]
@@ -47,6 +55,7 @@ pub struct DeclaredArchive {
 
 /// Where a session stands; the answer of every session route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionStatus {
     /// Its identifier.
     pub session: String,
@@ -79,15 +88,20 @@ pub struct SessionStatus {
 
 /// An archive that a session waits for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct MissingArchive {
     /// The package.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
     pub name: PackageName,
     /// The version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::VersionText))]
     pub version: Version,
     /// The target.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::TargetText))]
     pub target: Target,
     /// The digest that was declared, if one was.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::DigestText>))]
     pub digest: Option<Digest>,
 }
 
@@ -98,6 +112,7 @@ pub struct MissingArchive {
 ///     └───────────┴────────────┴──────────────────┴──→ refused | expired
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum SessionState {
     /// Archives are missing.
@@ -120,6 +135,7 @@ pub enum SessionState {
 
 /// Whom or what a session waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitsFor {
     /// Archives that are missing.
@@ -169,6 +185,7 @@ impl SessionState {
 
 /// Body of `POST sessions/{id}/review`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Review {
     /// What the moderator says.
     pub verdict: Verdict,
@@ -179,6 +196,7 @@ pub struct Review {
 
 /// What a moderator says to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// It may go on.
@@ -189,6 +207,7 @@ pub enum Verdict {
 
 /// Answer of `GET reviews`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SessionList {
     /// The sessions, the longest waiting first.
     pub sessions: Vec<SessionStatus>,
@@ -196,6 +215,7 @@ pub struct SessionList {
 
 /// Answer of `GET sessions/{id}/archives/{hex}`: where an upload goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UploadOffset {
     /// Bytes that are kept.
     pub offset: u64,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Answer of `GET settings` and `PUT settings/{name}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RegistrySettings {
     /// Every setting's name and value.
     pub settings: BTreeMap<String, String>,
@@ -13,6 +14,7 @@ pub struct RegistrySettings {
 
 /// Body of `PUT settings/{name}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SetValue {
     /// The new value.
     pub value: String,

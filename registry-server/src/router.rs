@@ -1,7 +1,7 @@
-//! The route table: every path, its method, the action that it needs, and its handler.
+//! The route table as a service.
 //!
-//! A route cannot be added without naming its action, and no handler runs before
-//! [`crate::rules::access::decide`] allowed it.
+//! A route cannot be added without naming its action and describing itself, and no handler
+//! runs before [`crate::rules::access::decide`] allowed it.
 
 use axum::Router;
 use axum::handler::Handler;
@@ -11,11 +11,15 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::app::App;
 use crate::problem::{Code, Refusal};
-use crate::routes::{
-    authorise, bundles, discovery, download, files, front, health, matrix, named, reviews, search,
-    sessions, settings, surround, uploads, versions, yank,
-};
+use crate::routes::{authorise, surround};
 use crate::rules::access::Action;
+
+mod doc;
+mod openapi;
+mod table;
+
+pub(crate) use doc::{Doc, doc};
+pub(crate) use openapi::document;
 
 /// One line of the table.
 pub struct Route {
@@ -25,106 +29,16 @@ pub struct Route {
     pub path: &'static str,
     /// What the one who asks must be allowed to do.
     pub action: Action,
+    doc: Doc,
     handler: MethodRouter<App>,
 }
 
 /// Every route of the registry.
 pub fn table() -> Vec<Route> {
-    [reading(), publishing(), administration()]
-        .into_iter()
-        .flatten()
-        .collect()
-}
-
-/// What everyone reads.
-fn reading() -> Vec<Route> {
-    vec![
-        get("/", front::root),
-        get("/livez", health::live),
-        get("/readyz", health::ready),
-        get("/.well-known/provisioning-registry.json", discovery::show),
-        get("/metadata/{file}", files::metadata),
-        get("/targets/{*path}", files::target),
-        get("/archives/sha256/{hex}", files::archive),
-        get("/dl/{kind}/{name}/{version}/{target}", download::redirect),
-        get("/index/{kind}/{file}", named::index_entry),
-        get("/versions.toml", named::matrix),
-        get("/channels.json", named::channels),
-        get("/bundles/{file}", named::bundle),
-        get("/install.sh", named::install_sh),
-        get("/core", named::core_sh),
-        get("/install.ps1", named::install_ps1),
-        get("/install.nu", named::install_nu),
-        get("/api/v1/search", search::search),
-        get("/api/v1/packages/{kind}/{name}/versions", versions::list),
-    ]
-}
-
-/// Sessions, versions, matrix and bundles.
-fn publishing() -> Vec<Route> {
-    vec![
-        post("/api/v1/sessions", Action::Publish, sessions::open),
-        Route {
-            action: Action::Publish,
-            ..get("/api/v1/sessions/{id}", sessions::show)
-        },
-        put(
-            "/api/v1/sessions/{id}/archives/{hex}",
-            Action::Publish,
-            uploads::put,
-        ),
-        Route {
-            action: Action::Publish,
-            ..get("/api/v1/sessions/{id}/archives/{hex}", uploads::offset)
-        },
-        patch(
-            "/api/v1/sessions/{id}/archives/{hex}",
-            Action::Publish,
-            uploads::go_on,
-        ),
-        post(
-            "/api/v1/sessions/{id}/finalize",
-            Action::Publish,
-            sessions::finalize,
-        ),
-        delete("/api/v1/sessions/{id}", Action::Publish, sessions::abandon),
-        post(
-            "/api/v1/sessions/{id}/review",
-            Action::Moderate,
-            reviews::review,
-        ),
-        put(
-            "/api/v1/packages/{kind}/{name}/versions/{version}/yank",
-            Action::Yank,
-            yank::yank,
-        ),
-        delete(
-            "/api/v1/packages/{kind}/{name}/versions/{version}/yank",
-            Action::Yank,
-            yank::unyank,
-        ),
-        put("/api/v1/matrix", Action::PushMatrix, matrix::push),
-        post(
-            "/api/v1/bundles/{name}",
-            Action::PublishBundle,
-            bundles::publish,
-        ),
-    ]
-}
-
-/// What moderators and administrators do.
-fn administration() -> Vec<Route> {
-    vec![
-        Route {
-            action: Action::Moderate,
-            ..get("/api/v1/reviews", reviews::list)
-        },
-        Route {
-            action: Action::Administer,
-            ..get("/api/v1/settings", settings::show)
-        },
-        put("/api/v1/settings/{name}", Action::Administer, settings::put),
-    ]
+    let mut table = table::reading();
+    table.extend(table::publishing());
+    table.extend(table::administration());
+    table
 }
 
 /// The table as a service.
@@ -143,47 +57,77 @@ pub(crate) fn router(app: &App) -> Router {
         .with_state(app.clone())
 }
 
-fn get<T: 'static>(path: &'static str, handler: impl Handler<T, App>) -> Route {
+/// A route of `method`; the four below name the method.
+fn route<T: 'static>(
+    (method, filter): (Method, MethodFilter),
+    path: &'static str,
+    action: Action,
+    handler: impl Handler<T, App>,
+    doc: Doc,
+) -> Route {
     Route {
-        method: Method::GET,
+        method,
         path,
-        action: Action::Read,
-        handler: on(MethodFilter::GET, handler),
+        action,
+        doc,
+        handler: on(filter, handler),
     }
 }
 
-fn post<T: 'static>(path: &'static str, action: Action, handler: impl Handler<T, App>) -> Route {
-    Route {
-        method: Method::POST,
-        path,
-        action,
-        handler: on(MethodFilter::POST, handler),
-    }
+/// A route that everyone may read.
+fn read<T: 'static>(path: &'static str, handler: impl Handler<T, App>, doc: Doc) -> Route {
+    get(path, Action::Read, handler, doc)
 }
 
-fn put<T: 'static>(path: &'static str, action: Action, handler: impl Handler<T, App>) -> Route {
-    Route {
-        method: Method::PUT,
-        path,
-        action,
-        handler: on(MethodFilter::PUT, handler),
-    }
+fn get<T: 'static>(
+    path: &'static str,
+    action: Action,
+    handler: impl Handler<T, App>,
+    doc: Doc,
+) -> Route {
+    route((Method::GET, MethodFilter::GET), path, action, handler, doc)
 }
 
-fn delete<T: 'static>(path: &'static str, action: Action, handler: impl Handler<T, App>) -> Route {
-    Route {
-        method: Method::DELETE,
+fn post<T: 'static>(
+    path: &'static str,
+    action: Action,
+    handler: impl Handler<T, App>,
+    doc: Doc,
+) -> Route {
+    route(
+        (Method::POST, MethodFilter::POST),
         path,
         action,
-        handler: on(MethodFilter::DELETE, handler),
-    }
+        handler,
+        doc,
+    )
 }
 
-fn patch<T: 'static>(path: &'static str, action: Action, handler: impl Handler<T, App>) -> Route {
-    Route {
-        method: Method::PATCH,
-        path,
-        action,
-        handler: on(MethodFilter::PATCH, handler),
-    }
+fn put<T: 'static>(
+    path: &'static str,
+    action: Action,
+    handler: impl Handler<T, App>,
+    doc: Doc,
+) -> Route {
+    route((Method::PUT, MethodFilter::PUT), path, action, handler, doc)
+}
+
+fn patch<T: 'static>(
+    path: &'static str,
+    action: Action,
+    handler: impl Handler<T, App>,
+    doc: Doc,
+) -> Route {
+    let method = (Method::PATCH, MethodFilter::PATCH);
+    route(method, path, action, handler, doc)
+}
+
+fn delete<T: 'static>(
+    path: &'static str,
+    action: Action,
+    handler: impl Handler<T, App>,
+    doc: Doc,
+) -> Route {
+    let method = (Method::DELETE, MethodFilter::DELETE);
+    route(method, path, action, handler, doc)
 }

@@ -4,6 +4,7 @@
 pub(crate) mod authorise;
 pub(crate) mod body;
 pub(crate) mod bundles;
+pub(crate) mod describe;
 pub(crate) mod discovery;
 pub(crate) mod download;
 pub(crate) mod files;

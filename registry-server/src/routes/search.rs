@@ -5,7 +5,9 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use provisioning_package::Kind;
 use provisioning_registry_api::command::{SearchResult, SearchResults};
+use provisioning_registry_api::openapi::KindText;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::app::App;
 use crate::problem::{Code, Refusal, ServerError};
@@ -17,11 +19,16 @@ const RESULTS_DEFAULT: u64 = 50;
 const RESULTS_MAX: u64 = 200;
 
 /// What a search asks for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// What to look for; everything where empty.
     #[serde(default)]
+    #[param(required = false)]
     q: String,
+    /// Only packages of this kind.
+    #[param(value_type = Option<KindText>)]
     kind: Option<Kind>,
+    /// At most so many results.
     limit: Option<u64>,
 }
 

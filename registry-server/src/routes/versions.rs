@@ -7,7 +7,9 @@ use axum::extract::{Path, Query, State};
 use provisioning_compat::{FitFor, VersionsToml, fittings};
 use provisioning_package::{Target, Version};
 use provisioning_registry_api::command::{PackageVersion, PackageVersions};
+use provisioning_registry_api::openapi::{TargetText, VersionText};
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::named::package;
 use crate::app::App;
@@ -18,12 +20,19 @@ const VERSIONS_DEFAULT: usize = 50;
 const VERSIONS_MAX: usize = 1_000;
 
 /// What versions are to go with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub(crate) struct Asked {
+    /// The core that they are to fit.
+    #[param(value_type = Option<VersionText>)]
     core: Option<Version>,
+    /// The machine that they are to run on.
+    #[param(value_type = Option<TargetText>)]
     target: Option<Target>,
+    /// Pre-releases too.
     #[serde(default)]
+    #[param(required = false)]
     pre: bool,
+    /// At most so many versions.
     limit: Option<usize>,
 }
 

@@ -1,0 +1,10 @@
+//! The route table, a file for each part of the registry: every path, its method, the
+//! action that it needs, its handler and what it says about itself.
+
+mod administration;
+mod publishing;
+mod reading;
+
+pub(super) use administration::administration;
+pub(super) use publishing::publishing;
+pub(super) use reading::reading;
