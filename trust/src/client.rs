@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use provisioning_package::Digest;
 use sigstore_tuf::UpdaterConfig;
 
+use crate::change::RoleFiles;
 use crate::error::TrustError;
 use crate::metadata::whole_seconds;
 use crate::store::{TrustStore, version_of};
@@ -337,6 +338,33 @@ impl TrustedRegistry {
     /// When the metadata that was refreshed ends: the timestamp's expiry.
     pub fn expires(&self) -> Option<Timestamp> {
         self.verifier.expires("timestamp")
+    }
+
+    /// The version of a role that was verified, and when it ends.
+    pub fn role(&self, role: &str) -> Option<(u64, Timestamp)> {
+        Some((self.verifier.version(role)?, self.verifier.expires(role)?))
+    }
+
+    /// The verified files of the roles that people sign, byte for byte as they were served.
+    /// Needs [`TrustedRegistry::refresh`] before.
+    pub async fn role_files(&mut self, now: Timestamp) -> Result<RoleFiles, TrustError> {
+        // Looking for a target of each loads and checks the role that would list it.
+        for path in ["versions.toml", "index/extension/a.json"] {
+            self.target(path, now).await?;
+        }
+        let file = |role: &str| {
+            let name = format!("{role}.json");
+            let bytes = self.store.metadata(&name);
+            bytes
+                .filter(|it| version_of(it) == self.verifier.version(role))
+                .ok_or(TrustError::Missing { file: name })
+        };
+        Ok(RoleFiles {
+            root: self.verifier.root().to_vec(),
+            targets: file("targets")?,
+            extensions: file("extensions")?,
+            release: file("release")?,
+        })
     }
 
     /// When metadata was last fetched and verified.

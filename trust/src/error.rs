@@ -36,6 +36,58 @@ pub enum SignError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// A protected key did not open.
+    #[error("the passphrase is wrong, or the key file is damaged")]
+    Passphrase,
+    /// Words from paper spell no key. They are not repeated: they hold a secret.
+    #[error("the words spell no key: {problem}")]
+    Words {
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// A text is no public key.
+    #[error("`{text}` is no public key: expected `ed25519:` and 64 hexadecimal digits")]
+    BadPublicKey {
+        /// What was given, cut short.
+        text: String,
+    },
+    /// A proposal cannot become metadata.
+    #[error("the proposed `{role}` {problem}")]
+    BadProposal {
+        /// The role.
+        role: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Something else was signed since the proposal was made.
+    #[error(
+        "the proposed `{role}` is version {proposed}, but version {current} is in force: it was \
+         made over an older state; make it again and sign that"
+    )]
+    BaseMoved {
+        /// The role.
+        role: String,
+        /// The version in force.
+        current: u64,
+        /// The version that was proposed.
+        proposed: u64,
+    },
+    /// A proposal lacks signatures.
+    #[error(
+        "the proposed `{role}` has {present} of the {threshold} signatures that it needs; still \
+         missing: {} of {}",
+        .threshold.saturating_sub(*.present), .missing.join(", ")
+    )]
+    Unsigned {
+        /// The role.
+        role: String,
+        /// Valid signatures that it has.
+        present: usize,
+        /// How many it needs.
+        threshold: usize,
+        /// The key ids that could sign.
+        missing: Vec<String>,
+    },
     /// Too few keys of a role are at hand.
     #[error(
         "`{role}` needs {threshold} signatures, and {present} of its keys are here; \
@@ -93,6 +145,22 @@ pub enum SignError {
 }
 
 impl SignError {
+    /// A stable name for the kind of error, for JSON output.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Random { .. } => "no-randomness",
+            Self::Pem { .. } | Self::BadKeyFile { .. } | Self::BadPublicKey { .. } => "bad-key",
+            Self::Passphrase => "wrong-passphrase",
+            Self::Words { .. } => "bad-words",
+            Self::BadProposal { .. } | Self::NotAnInteger | Self::Json { .. } => "bad-proposal",
+            Self::BaseMoved { .. } => "base-moved",
+            Self::Unsigned { .. } | Self::MissingKey { .. } => "unsigned",
+            Self::ForeignPath { .. } | Self::BadPath { .. } => "foreign-path",
+            Self::File { .. } | Self::Unreadable { .. } => "io",
+            Self::Damaged { .. } => "damaged-metadata",
+        }
+    }
+
     pub(crate) fn file(path: &Path, source: io::Error) -> Self {
         Self::File {
             path: path.to_owned(),
@@ -110,6 +178,26 @@ impl SignError {
             problem: problem.into(),
         }
     }
+}
+
+/// The rehearsal did not go as it must.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DrillError {
+    /// Something could not be signed.
+    #[error(transparent)]
+    Sign(#[from] SignError),
+    /// A client refused what it must follow.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A client did something else than it must.
+    #[error("at `{step}`, {problem}")]
+    Failed {
+        /// The step.
+        step: String,
+        /// What happened.
+        problem: String,
+    },
 }
 
 /// The registry, or whoever stands between, cannot be believed, or cannot be reached.

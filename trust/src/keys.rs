@@ -12,12 +12,15 @@ use std::path::Path;
 use ed25519_dalek::Signer as _;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, KeypairBytes};
-use provisioning_package::Digest;
 
 use crate::durable;
 use crate::error::SignError;
 use crate::layout::ROOT_KEYS;
-use crate::metadata::{KeyValue, PublicKey, RoleKeys, Signature, canonical_json};
+use crate::metadata::{PublicKey, RoleKeys, Signature};
+
+mod protected;
+
+pub use protected::PAPER_WORDS;
 
 /// The labels of the keys that a fresh registry makes beside its root keys.
 const LABELS: [&str; 6] = [
@@ -49,14 +52,14 @@ impl SigningKey {
     pub fn generate() -> Result<Self, SignError> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed).map_err(|source| SignError::Random { source })?;
-        Self::new(ed25519_dalek::SigningKey::from_bytes(&seed))
+        Ok(Self::new(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
     /// Reads a PKCS#8 PEM text.
     pub fn from_pem(pem: &str) -> Result<Self, SignError> {
         let secret = ed25519_dalek::SigningKey::from_pkcs8_pem(pem)
             .map_err(|source| SignError::Pem { source })?;
-        Self::new(secret)
+        Ok(Self::new(secret))
     }
 
     /// The key as PKCS#8 PEM, in the first version of the format, which every tool reads.
@@ -82,31 +85,22 @@ impl SigningKey {
         self.secret.verifying_key().to_bytes()
     }
 
-    fn new(secret: ed25519_dalek::SigningKey) -> Result<Self, SignError> {
-        let public = public_key(secret.verifying_key().as_bytes());
-        let id = Digest::of(&canonical_json(&public)?).hex();
-        Ok(Self { secret, id })
+    fn new(secret: ed25519_dalek::SigningKey) -> Self {
+        let id = PublicKey::of(secret.verifying_key().as_bytes()).id();
+        Self { secret, id }
     }
 
-    pub(crate) fn public_key(&self) -> PublicKey {
-        public_key(self.secret.verifying_key().as_bytes())
+    /// The public key.
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::of(self.secret.verifying_key().as_bytes())
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Signature {
+    /// Signs the canonical bytes of something.
+    pub fn sign(&self, message: &[u8]) -> Signature {
         Signature {
             keyid: self.id.clone(),
             sig: hex::encode(self.secret.sign(message).to_bytes()),
         }
-    }
-}
-
-fn public_key(bytes: &[u8; 32]) -> PublicKey {
-    PublicKey {
-        keytype: "ed25519".to_owned(),
-        keyval: KeyValue {
-            public: hex::encode(bytes),
-        },
-        scheme: "ed25519".to_owned(),
     }
 }
 
@@ -184,6 +178,18 @@ impl KeySet {
     /// Takes a key in, replacing the one with the same label.
     pub fn insert(&mut self, label: &str, key: SigningKey) {
         self.keys.insert(label.to_owned(), key);
+    }
+
+    /// The keys at hand, each with its label, sorted by it.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &SigningKey)> {
+        self.keys.iter().map(|(label, key)| (label.as_str(), key))
+    }
+
+    /// The label of the key called `id`.
+    pub fn label_of(&self, id: &str) -> Option<&str> {
+        let mut all = self.keys.iter();
+        all.find(|(_, key)| key.id == id)
+            .map(|(label, _)| label.as_str())
     }
 
     /// Takes a key out: what a registry does with keys that move offline.

@@ -32,15 +32,17 @@ pub(crate) struct Envelope<T> {
 }
 
 /// One signature over the canonical bytes of `signed`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Signature {
-    pub(crate) keyid: String,
-    pub(crate) sig: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signature {
+    /// The id of the key that made it.
+    pub keyid: String,
+    /// The signature in hexadecimal digits.
+    pub sig: String,
 }
 
-/// A public key as metadata spells it.
+/// A public key as metadata spells it; its text is `ed25519:<hexadecimal digits>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PublicKey {
+pub struct PublicKey {
     pub(crate) keytype: String,
     pub(crate) keyval: KeyValue,
     pub(crate) scheme: String,

@@ -11,8 +11,11 @@
 //! Cloning is cheap. Apply a change to a clone, write the files durably, then keep the clone;
 //! where writing failed, drop it.
 
+mod accept;
+mod check;
 mod create;
 mod load;
+mod misuse;
 mod sign;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,7 +27,12 @@ use provisioning_package::Digest;
 use crate::error::SignError;
 use crate::keys::KeySet;
 use crate::layout::{BINS, Lifetime, bin_name, covers};
-use crate::metadata::{Hashes, Listing, MetaFile, RoleKeys, Root, TargetFile, Targets};
+use crate::metadata::{Hashes, Listing, MetaFile, RoleKeys, Root, Signature, TargetFile, Targets};
+use crate::proposal::Proposal;
+use crate::roster::Roster;
+
+pub(crate) use check::{delegation_roster, proposal as check_proposal};
+pub use create::RolePlan;
 
 /// A metadata file to write: its name below the metadata folder, and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +76,7 @@ pub struct RoleState {
 #[derive(Debug, Clone)]
 struct Role {
     signed: Arc<Targets>,
+    signatures: Vec<Signature>,
     pin: MetaFile,
 }
 
@@ -95,11 +104,40 @@ impl Repository {
         changes: &[TargetChange],
         now: Timestamp,
     ) -> Result<Vec<MetadataFile>, SignError> {
+        self.advance(keys, &[], changes, now)
+    }
+
+    /// Takes in what people have signed, then changes targets, under one snapshot and one
+    /// timestamp. Returns no files where nothing changes.
+    ///
+    /// On an error nothing has changed.
+    pub fn advance(
+        &mut self,
+        keys: &KeySet,
+        proposals: &[Proposal],
+        changes: &[TargetChange],
+        now: Timestamp,
+    ) -> Result<Vec<MetadataFile>, SignError> {
         let mut next = self.clone();
+        let mut files = next.take_in(keys, proposals, now)?;
+        for name in next.change_targets(changes)? {
+            files.push(next.sign_role(keys, &name, now)?);
+        }
+        if files.is_empty() {
+            return Ok(files);
+        }
+        files.push(next.sign_snapshot(keys, now)?);
+        files.push(next.sign_timestamp(keys, now)?);
+        *self = next;
+        Ok(files)
+    }
+
+    /// Changes targets without signing; the roles that list others now.
+    fn change_targets(&mut self, changes: &[TargetChange]) -> Result<BTreeSet<String>, SignError> {
         let mut touched = BTreeSet::new();
         for change in changes {
-            let name = next.signer_of(&change.path)?;
-            let role = next.role_mut(&name);
+            let name = self.signer_of(&change.path)?;
+            let role = self.role_mut(&name);
             let current = role.files.get(&change.path);
             let wanted = change.facts.map(TargetFile::from);
             if current == wanted.as_ref() {
@@ -111,17 +149,58 @@ impl Repository {
             };
             touched.insert(name);
         }
-        if touched.is_empty() {
-            return Ok(Vec::new());
+        Ok(touched)
+    }
+
+    /// Whether the keys at hand can sign the target at `path`.
+    pub fn can_sign(&self, keys: &KeySet, path: &str) -> Result<bool, SignError> {
+        let role = self.signer_of(path)?;
+        Ok(keys.can_sign(&self.keys_of(&role)?))
+    }
+
+    /// Whether the keys at hand can sign `role`.
+    pub fn is_online(&self, keys: &KeySet, role: &str) -> Result<bool, SignError> {
+        Ok(keys.can_sign(&self.keys_of(role)?))
+    }
+
+    /// The next `release`, as people will have to sign it: the present one with `changes`.
+    /// `None` where nothing changes and its signature is not growing old.
+    pub fn propose_release(
+        &self,
+        changes: &[TargetChange],
+        now: Timestamp,
+    ) -> Result<Option<Proposal>, SignError> {
+        let current = &self.roles["release"].signed;
+        let mut next = Targets::clone(current);
+        for change in changes {
+            if self.signer_of(&change.path)? != "release" {
+                return Err(SignError::ForeignPath {
+                    path: change.path.clone(),
+                });
+            }
+            match change.facts {
+                Some(facts) => next.files.insert(change.path.clone(), facts.into()),
+                None => next.files.remove(&change.path),
+            };
         }
-        let mut files = Vec::new();
-        for name in &touched {
-            files.push(next.sign_role(keys, name, now)?);
+        if next.files == current.files && !is_due("release", current.expires, now) {
+            return Ok(None);
         }
-        files.push(next.sign_snapshot(keys, now)?);
-        files.push(next.sign_timestamp(keys, now)?);
-        *self = next;
-        Ok(files)
+        next.version += 1;
+        next.expires = sign::expiry("release", now);
+        Ok(Some(Proposal::new("release", &next)?))
+    }
+
+    /// The keys that may sign `role`.
+    pub fn roster(&self, role: &str) -> Result<Roster, SignError> {
+        let names = self.keys_of(role)?;
+        if self.root.roles.contains_key(role) {
+            return Ok(Roster::new(&names, &self.root.keys));
+        }
+        let parent = parent_of(role);
+        let delegations = self.roles[parent].signed.delegations.iter();
+        let keys = delegations.map(|it| &it.keys).next();
+        Ok(Roster::new(&names, keys.unwrap_or(&BTreeMap::new())))
     }
 
     /// Signs again what grows old: the timestamp hourly, the snapshot daily, every other role
@@ -273,11 +352,7 @@ impl Repository {
         if let Some(keys) = self.root.roles.get(name) {
             return Ok(keys.clone());
         }
-        let parent = if name.starts_with("bin-") {
-            "extensions"
-        } else {
-            "targets"
-        };
+        let parent = parent_of(name);
         let delegations = self.roles[parent].signed.delegations.iter();
         let role = delegations
             .flat_map(|delegations| &delegations.roles)
@@ -298,6 +373,15 @@ impl From<TargetFacts> for TargetFile {
             hashes: Hashes::of(&facts.digest),
             length: facts.length,
         }
+    }
+}
+
+/// The role that delegates to `name`.
+fn parent_of(name: &str) -> &'static str {
+    if name.starts_with("bin-") {
+        "extensions"
+    } else {
+        "targets"
     }
 }
 

@@ -1,5 +1,7 @@
 //! Where bytes come from: a trait that the caller implements over HTTP, a folder or memory.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 
 /// Reads files below a registry's base. It decides nothing: whatever it returns is verified.
@@ -44,4 +46,19 @@ pub enum TransportError {
         /// What it said.
         reason: String,
     },
+}
+
+/// Files that lie in memory: for checking what was just signed with the client's own
+/// verifier, before anyone else sees it.
+#[derive(Debug, Clone, Default)]
+pub struct FilesInMemory(pub BTreeMap<String, Vec<u8>>);
+
+impl Transport for FilesInMemory {
+    fn fetch<'a>(
+        &'a self,
+        path: &'a str,
+        _max_bytes: u64,
+    ) -> BoxFuture<'a, Result<Option<Vec<u8>>, TransportError>> {
+        Box::pin(async move { Ok(self.0.get(path).cloned()) })
+    }
 }

@@ -41,6 +41,9 @@ pub(crate) trait Verifier: Send + Sync {
 
     /// When a role that is loaded ends.
     fn expires(&self, role: &str) -> Option<Timestamp>;
+
+    /// The version of a role that is loaded.
+    fn version(&self, role: &str) -> Option<u64>;
 }
 
 /// The verifier over `sigstore-tuf`.
@@ -215,6 +218,16 @@ impl Verifier for SigstoreVerifier {
             "timestamp" => trusted.timestamp().map(|timestamp| timestamp.expires),
             "snapshot" => trusted.snapshot().map(|snapshot| snapshot.expires),
             other => trusted.targets_role(other).map(|targets| targets.expires),
+        }
+    }
+
+    fn version(&self, role: &str) -> Option<u64> {
+        let trusted = self.updater.trusted();
+        match role {
+            "root" => Some(trusted.root().version),
+            "timestamp" => trusted.timestamp().map(|timestamp| timestamp.version),
+            "snapshot" => trusted.snapshot().map(|snapshot| snapshot.version),
+            other => trusted.targets_role(other).map(|targets| targets.version),
         }
     }
 }

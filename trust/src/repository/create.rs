@@ -15,13 +15,47 @@ use crate::metadata::{
     DelegatedRole, Delegations, Listing, MetaFile, RoleKeys, Root, SPEC_VERSION, Targets,
 };
 
+/// How many keys the roles of a new registry have that people sign, by their labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RolePlan {
+    /// The labels of the root keys.
+    pub root: Vec<String>,
+    /// How many root keys must agree.
+    pub root_threshold: usize,
+    /// The labels of the release keys.
+    pub release: Vec<String>,
+    /// How many release keys must sign.
+    pub release_threshold: usize,
+}
+
+impl Default for RolePlan {
+    /// What a fresh registry makes itself.
+    fn default() -> Self {
+        Self {
+            root: (1..=ROOT_KEYS).map(|it| format!("root-{it}")).collect(),
+            root_threshold: ROOT_THRESHOLD,
+            release: vec!["release".to_owned()],
+            release_threshold: 1,
+        }
+    }
+}
+
 impl Repository {
+    /// Makes and signs every role as [`RolePlan::default`] says.
+    pub fn create(keys: &KeySet, now: Timestamp) -> Result<(Self, Vec<MetadataFile>), SignError> {
+        Self::create_by(keys, &RolePlan::default(), now)
+    }
+
     /// Makes and signs every role: root, `targets`, `release`, `extensions`, all 256 bins,
     /// snapshot and timestamp. Write the files in their order.
-    pub fn create(keys: &KeySet, now: Timestamp) -> Result<(Self, Vec<MetadataFile>), SignError> {
+    pub fn create_by(
+        keys: &KeySet,
+        plan: &RolePlan,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<MetadataFile>), SignError> {
         let bins = bin_names();
         let mut roles = BTreeMap::new();
-        let delegations = targets_delegations(keys)?;
+        let delegations = targets_delegations(keys, plan)?;
         roles.insert("targets".to_owned(), unsigned_role(Some(delegations), now));
         roles.insert("release".to_owned(), unsigned_role(None, now));
         let delegations = bin_delegations(keys.need("bins")?, &bins);
@@ -34,7 +68,7 @@ impl Repository {
         }
         let names: Vec<String> = roles.keys().cloned().collect();
         let mut repository = Self {
-            root: Arc::new(unsigned_root(keys, now)?),
+            root: Arc::new(unsigned_root(keys, plan, now)?),
             root_fingerprint: Digest::of(b""),
             roles,
             bins,
@@ -53,7 +87,7 @@ impl Repository {
 
 // Each of these is version 0, which no file ever carries: signing makes it 1.
 
-fn unsigned_root(keys: &KeySet, now: Timestamp) -> Result<Root, SignError> {
+fn unsigned_root(keys: &KeySet, plan: &RolePlan, now: Timestamp) -> Result<Root, SignError> {
     let mut public = BTreeMap::new();
     let mut role = |labels: &[String], threshold| -> Result<RoleKeys, SignError> {
         let mut keyids = Vec::new();
@@ -64,9 +98,8 @@ fn unsigned_root(keys: &KeySet, now: Timestamp) -> Result<Root, SignError> {
         }
         Ok(RoleKeys { keyids, threshold })
     };
-    let root_labels: Vec<String> = (1..=ROOT_KEYS).map(|n| format!("root-{n}")).collect();
     let mut roles = BTreeMap::new();
-    roles.insert("root".to_owned(), role(&root_labels, ROOT_THRESHOLD)?);
+    roles.insert("root".to_owned(), role(&plan.root, plan.root_threshold)?);
     for name in ["targets", "snapshot", "timestamp"] {
         roles.insert(name.to_owned(), role(&[name.to_owned()], 1)?);
     }
@@ -92,6 +125,7 @@ fn unsigned_role(delegations: Option<Delegations>, now: Timestamp) -> Role {
     };
     Role {
         signed: Arc::new(signed),
+        signatures: Vec::new(),
         pin: MetaFile::version_only(0),
     }
 }
@@ -106,22 +140,32 @@ fn unsigned_listing(kind: &str, now: Timestamp) -> Listing {
     }
 }
 
-fn targets_delegations(keys: &KeySet) -> Result<Delegations, SignError> {
+fn targets_delegations(keys: &KeySet, plan: &RolePlan) -> Result<Delegations, SignError> {
     let mut public = BTreeMap::new();
     let mut roles = Vec::new();
-    for (name, paths) in [
-        ("release", &RELEASE_PATHS[..]),
-        ("extensions", &EXTENSION_PATHS[..]),
+    let extensions = ["extensions".to_owned()];
+    for (name, paths, labels, threshold) in [
+        (
+            "release",
+            &RELEASE_PATHS[..],
+            &plan.release[..],
+            plan.release_threshold,
+        ),
+        ("extensions", &EXTENSION_PATHS[..], &extensions[..], 1),
     ] {
-        let key = keys.need(name)?;
-        public.insert(key.key_id().to_owned(), key.public_key());
+        let mut keyids = Vec::new();
+        for label in labels {
+            let key = keys.need(label)?;
+            public.insert(key.key_id().to_owned(), key.public_key());
+            keyids.push(key.key_id().to_owned());
+        }
         roles.push(DelegatedRole {
-            keyids: vec![key.key_id().to_owned()],
+            keyids,
             name: name.to_owned(),
             path_hash_prefixes: None,
             paths: Some(paths.iter().map(|&path| path.to_owned()).collect()),
             terminating: true,
-            threshold: 1,
+            threshold,
         });
     }
     Ok(Delegations {

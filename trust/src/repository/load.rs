@@ -35,10 +35,13 @@ impl Repository {
         for (file_name, pin) in &snapshot.meta {
             let role_name = file_name.strip_suffix(".json").unwrap_or(file_name);
             let name = format!("{}.{file_name}", pin.version);
-            let (signed, bytes): (Targets, _) = file(read, &name)?;
-            check(&name, pin, signed.version, &bytes)?;
+            let bytes = bytes_of(read, &name)?
+                .ok_or_else(|| SignError::damaged(&name, "does not exist"))?;
+            let envelope: Envelope<Targets> = envelope(&name, &bytes)?;
+            check(&name, pin, envelope.signed.version, &bytes)?;
             let role = Role {
-                signed: Arc::new(signed),
+                signed: Arc::new(envelope.signed),
+                signatures: envelope.signatures,
                 pin: pin.clone(),
             };
             roles.insert(role_name.to_owned(), role);
@@ -100,7 +103,10 @@ fn bytes_of(read: Read<'_>, name: &str) -> Result<Option<Vec<u8>>, SignError> {
 }
 
 fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, SignError> {
-    let envelope: Envelope<T> = serde_json::from_slice(bytes)
-        .map_err(|error| SignError::damaged(name, format!("cannot be read: {error}")))?;
-    Ok(envelope.signed)
+    Ok(envelope(name, bytes)?.signed)
+}
+
+fn envelope<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<Envelope<T>, SignError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| SignError::damaged(name, format!("cannot be read: {error}")))
 }

@@ -10,7 +10,8 @@ use super::{MetadataFile, Repository};
 use crate::error::SignError;
 use crate::keys::KeySet;
 use crate::layout::Lifetime;
-use crate::metadata::{Envelope, MetaFile, RoleKeys, canonical_json, whole_seconds};
+use crate::metadata::{MetaFile, RoleKeys, Signature, canonical_json, whole_seconds};
+use crate::proposal::envelope_bytes;
 
 impl Repository {
     pub(super) fn sign_root(
@@ -24,7 +25,7 @@ impl Repository {
         // The keys stay the same, so one set of signatures serves as the old root's word and
         // as the new one's.
         let role = self.root_keys("root")?;
-        let bytes = signed_bytes(keys, "root", role, &*self.root)?;
+        let (bytes, _) = signed_bytes(keys, "root", role, &*self.root)?;
         self.root_fingerprint = Digest::of(&bytes);
         Ok(MetadataFile {
             name: format!("{}.root.json", self.root.version),
@@ -44,8 +45,9 @@ impl Repository {
         signed.version += 1;
         signed.expires = expiry(name, now);
         let version = signed.version;
-        let bytes = signed_bytes(keys, name, &role_keys, signed)?;
+        let (bytes, signatures) = signed_bytes(keys, name, &role_keys, signed)?;
         let role = self.roles.get_mut(name).expect("it was just signed");
+        role.signatures = signatures;
         role.pin = pin(name, version, &bytes);
         Ok(MetadataFile {
             name: format!("{version}.{name}.json"),
@@ -67,7 +69,7 @@ impl Repository {
             .map(|(name, role)| (format!("{name}.json"), role.pin.clone()))
             .collect();
         let role = self.root_keys("snapshot")?;
-        let bytes = signed_bytes(keys, "snapshot", role, &*self.snapshot)?;
+        let (bytes, _) = signed_bytes(keys, "snapshot", role, &*self.snapshot)?;
         let timestamp = Arc::make_mut(&mut self.timestamp);
         let exact = MetaFile::exact(self.snapshot.version, &bytes);
         timestamp.meta.insert("snapshot.json".to_owned(), exact);
@@ -86,7 +88,7 @@ impl Repository {
         timestamp.version += 1;
         timestamp.expires = expiry("timestamp", now);
         let role = self.root_keys("timestamp")?;
-        let bytes = signed_bytes(keys, "timestamp", role, &*self.timestamp)?;
+        let (bytes, _) = signed_bytes(keys, "timestamp", role, &*self.timestamp)?;
         Ok(MetadataFile {
             name: "timestamp.json".to_owned(),
             bytes,
@@ -103,7 +105,7 @@ pub(super) fn expiry(role: &str, now: Timestamp) -> Timestamp {
 /// the snapshot's, so a hash would protect nothing, and 256 hashes would treble a file that
 /// every client fetches after every change. The roles of offline keys are pinned to the byte,
 /// so that their keys alone cannot put two versions under one number.
-fn pin(name: &str, version: u64, bytes: &[u8]) -> MetaFile {
+pub(super) fn pin(name: &str, version: u64, bytes: &[u8]) -> MetaFile {
     if name.starts_with("bin-") {
         MetaFile::version_only(version)
     } else {
@@ -111,22 +113,13 @@ fn pin(name: &str, version: u64, bytes: &[u8]) -> MetaFile {
     }
 }
 
-fn signed_bytes<T: Serialize>(
+pub(super) fn signed_bytes<T: Serialize>(
     keys: &KeySet,
     name: &str,
     role: &RoleKeys,
     signed: &T,
-) -> Result<Vec<u8>, SignError> {
+) -> Result<(Vec<u8>, Vec<Signature>), SignError> {
     let message = canonical_json(signed)?;
     let signatures = keys.sign(name, role, &message)?;
-    // The envelope in canonical form, without spelling the signed part a second time.
-    let placeholder = Envelope {
-        signatures,
-        signed: 0,
-    };
-    let mut bytes = canonical_json(&placeholder)?;
-    bytes.truncate(bytes.len() - "0}".len());
-    bytes.extend_from_slice(&message);
-    bytes.push(b'}');
-    Ok(bytes)
+    Ok((envelope_bytes(&message, signatures.clone())?, signatures))
 }

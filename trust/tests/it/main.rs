@@ -12,6 +12,7 @@ mod first_contact;
 mod keys;
 mod mutations;
 mod offline;
+mod offline_keys;
 mod python;
 mod reading;
 mod registry;
