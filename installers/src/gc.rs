@@ -25,6 +25,8 @@ use crate::receipt::Receipt;
 use crate::record;
 use crate::recover;
 
+mod saved;
+
 /// The size of the blocks that a file's metadata counts, in bytes.
 const BLOCK_BYTES: u64 = 512;
 
@@ -35,6 +37,18 @@ pub struct GcPolicy {
     pub keep: usize,
     /// Of the others, only those go that were replaced before this time.
     pub replaced_before: Option<Timestamp>,
+    /// Whether files that `verify --repair` and `adopt` kept go too: those that were kept
+    /// before that time, where there is one.
+    pub takes_saved: bool,
+}
+
+/// Files that `verify --repair` and `adopt` kept, since somebody had changed them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct SavedGarbage {
+    /// How many there are.
+    pub found: usize,
+    /// How many of them go.
+    pub removed: usize,
 }
 
 /// What nobody needs.
@@ -48,6 +62,8 @@ pub struct Garbage {
     pub packages: Vec<GarbagePackage>,
     /// What runs that were killed left behind.
     pub leftovers: usize,
+    /// Files of the user's that were kept aside.
+    pub saved: SavedGarbage,
     /// What all of it takes on disk. A file that another prefix shares frees nothing and is
     /// not counted.
     pub bytes: u64,
@@ -55,6 +71,8 @@ pub struct Garbage {
     folders: Vec<PathBuf>,
     #[serde(skip)]
     files: Vec<PathBuf>,
+    #[serde(skip)]
+    saved_files: Vec<PathBuf>,
 }
 
 /// One unpacked package that goes.
@@ -80,24 +98,42 @@ struct Needed {
 impl Garbage {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.files.is_empty() && self.leftovers == 0
+        self.folders.is_empty()
+            && self.files.is_empty()
+            && self.saved_files.is_empty()
+            && self.leftovers == 0
     }
 }
 
 /// Finds what nobody needs. Reads only.
 pub fn garbage(prefix: &Prefix, policy: &GcPolicy) -> Result<Garbage, InstallError> {
-    let Some(current) = prefix.current_number()? else {
-        let leftovers = recover::unfinished(prefix)?;
-        return Ok(Garbage {
-            bytes: leftovers.iter().map(|it| bytes_of(it)).sum(),
-            leftovers: leftovers.len(),
-            ..Garbage::default()
-        });
+    let (saved, saved_files) = saved::find(prefix, policy)?;
+    let mut found = Garbage {
+        saved,
+        saved_files,
+        ..Garbage::default()
     };
+    if let Some(current) = prefix.current_number()? {
+        of_generations(prefix, policy, current, &mut found)?;
+    }
+    let leftovers = recover::unfinished(prefix)?;
+    found.leftovers = leftovers.len();
+    let all = found.folders.iter().chain(&found.files);
+    let all = all.chain(&found.saved_files).chain(&leftovers);
+    found.bytes = all.map(|it| bytes_of(it)).sum();
+    Ok(found)
+}
+
+/// Adds the generations that go, and what only they needed.
+fn of_generations(
+    prefix: &Prefix,
+    policy: &GcPolicy,
+    current: u64,
+    found: &mut Garbage,
+) -> Result<(), InstallError> {
     let mut numbers = prefix.generation_numbers()?;
     numbers.retain(|it| *it <= current);
     numbers.sort_unstable();
-    let mut found = Garbage::default();
     for (index, number) in numbers.iter().enumerate() {
         let is_new = numbers.len() - index <= policy.keep.max(1);
         let next = numbers.get(index + 1);
@@ -127,11 +163,7 @@ pub fn garbage(prefix: &Prefix, policy: &GcPolicy) -> Result<Garbage, InstallErr
             }
         }
     }
-    let leftovers = recover::unfinished(prefix)?;
-    found.leftovers = leftovers.len();
-    let all = found.folders.iter().chain(&found.files).chain(&leftovers);
-    found.bytes = all.map(|it| bytes_of(it)).sum();
-    Ok(found)
+    Ok(())
 }
 
 /// Removes what nobody needs, under the prefix's lock, and says what it was.
@@ -158,6 +190,7 @@ pub fn collect(
     for folder in aside {
         durable::remove_tree(&folder)?;
     }
+    saved::remove(prefix, &found.saved_files)?;
     Ok(found)
 }
 

@@ -57,7 +57,7 @@ pub use adopt::{Compared, Saved, StandingTree, TakeOver, compare, find_trees, ta
 pub use apply::{Applied, ApplyContext, Observer, Silent, Step, apply};
 pub use config_files::{Beside, ConfigRecord};
 pub use error::{Collision, InstallError};
-pub use gc::{Garbage, GarbagePackage, GcPolicy, collect, garbage};
+pub use gc::{Garbage, GarbagePackage, GcPolicy, SavedGarbage, collect, garbage};
 pub use generation::{GENERATION_SCHEMA, Generation, InstalledPackage, unasked};
 pub use layout::Contents;
 pub use leftovers::leftovers;

@@ -1,5 +1,6 @@
 //! `provisioning gc`: generations that nobody goes back to, and what only they needed.
 
+use std::io::Write;
 use std::num::NonZeroUsize;
 
 use jiff::{SignedDuration, Timestamp};
@@ -27,6 +28,10 @@ pub(crate) struct Args {
     /// Remove only generations that were replaced longer ago than this, such as `30d`
     #[arg(long, value_name = "AGE", value_parser = parse_duration)]
     older_than: Option<SignedDuration>,
+    /// Remove also what `verify --repair` and `adopt` kept of files that you had changed; with
+    /// `--older-than` only what was kept longer ago
+    #[arg(long)]
+    saved: bool,
     /// Say what would go, and remove nothing
     #[arg(long)]
     dry_run: bool,
@@ -68,6 +73,7 @@ fn policy(args: &Args, now: Timestamp) -> GcPolicy {
     };
     GcPolicy {
         keep,
+        takes_saved: args.saved,
         // What is older than time itself is nothing.
         replaced_before: args
             .older_than
@@ -87,11 +93,9 @@ fn show(found: &Garbage, args: &Args, context: &Context) -> Outcome<Exit> {
             ("removed", "freed")
         };
         if found.is_empty() {
-            return writeln!(
-                out,
-                "nothing to remove: {} kept",
-                counted(found.kept.len(), "generation")
-            );
+            let kept = counted(found.kept.len(), "generation");
+            writeln!(out, "nothing to remove: {kept} kept")?;
+            return tell_saved(found, out);
         }
         for it in &found.removed {
             writeln!(out, "{remove} generation {it}")?;
@@ -106,11 +110,32 @@ fn show(found: &Garbage, args: &Args, context: &Context) -> Outcome<Exit> {
             let what = counted(found.leftovers, "leftover");
             writeln!(out, "{remove} {what} of runs that were killed")?;
         }
+        if found.saved.removed > 0 {
+            let what = counted(found.saved.removed, "file");
+            writeln!(
+                out,
+                "{remove} {what} that you had changed and that were kept"
+            )?;
+        }
         let kept = counted(found.kept.len(), "generation");
         let bytes = indicatif::HumanBytes(found.bytes);
-        writeln!(out, "{free} {bytes}; {kept} kept")
+        writeln!(out, "{free} {bytes}; {kept} kept")?;
+        tell_saved(found, out)
     })?;
     Ok(Exit::Done)
+}
+
+/// Names what stays although no generation needs it.
+fn tell_saved(found: &Garbage, out: &mut dyn Write) -> std::io::Result<()> {
+    let staying = found.saved.found - found.saved.removed;
+    if staying == 0 {
+        return Ok(());
+    }
+    let what = counted(staying, "file");
+    writeln!(
+        out,
+        "{what} that `verify --repair` or `adopt` kept for you: `provisioning gc --saved` removes them"
+    )
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -81,6 +81,7 @@ fn what_gc_takes_while_an_install_waits_is_fetched_again() {
     let policy = GcPolicy {
         keep: 1,
         replaced_before: None,
+        takes_saved: false,
     };
     let gone = collect(&prefix, &lock, &policy).unwrap();
     assert_eq!(gone.packages.len(), 1);

@@ -14,6 +14,7 @@ fn keep(count: usize) -> GcPolicy {
     GcPolicy {
         keep: count,
         replaced_before: None,
+        takes_saved: false,
     }
 }
 
@@ -87,6 +88,7 @@ fn edited_configuration_outlives_what_is_collected_while_a_rollback_may_need_it(
 fn age_counts_from_when_a_generation_was_replaced() {
     let world = four();
     let at = |seconds| GcPolicy {
+        takes_saved: false,
         keep: 1,
         replaced_before: Some(Timestamp::from_second(seconds).unwrap()),
     };
@@ -116,4 +118,35 @@ fn a_kept_generation_whose_record_is_damaged_keeps_its_packages() {
     assert_eq!(found.kept, [3, 4]);
     assert_eq!(found.packages.len(), 2);
     assert_eq!(fs::read_dir(world.prefix.store()).unwrap().count(), 3);
+}
+
+#[test]
+fn what_repair_and_adopt_kept_goes_only_where_that_is_asked_for() {
+    let world = four();
+    let kept = [
+        world.prefix.saved().join("core/3.1.0/a.txt"),
+        world.prefix.adopted().join("bin/tool"),
+    ];
+    for file in &kept {
+        write(file, "mine");
+    }
+    let found = gc(&world, &keep(4));
+    assert_eq!((found.saved.found, found.saved.removed), (2, 0));
+    assert!(found.is_empty() && kept.iter().all(|it| it.is_file()));
+    let old = GcPolicy {
+        replaced_before: Some(Timestamp::UNIX_EPOCH),
+        takes_saved: true,
+        ..keep(4)
+    };
+    assert_eq!(gc(&world, &old).saved.removed, 0);
+    let all = GcPolicy {
+        takes_saved: true,
+        ..keep(4)
+    };
+    let seen = garbage(&world.prefix, &all).unwrap();
+    assert!(kept.iter().all(|it| it.is_file()), "a dry run removes none");
+    assert!(seen.bytes > 0);
+    assert_eq!(gc(&world, &all), seen);
+    assert!(!world.prefix.saved().exists() && !world.prefix.adopted().exists());
+    assert_eq!(world.faults(), [""; 0]);
 }
