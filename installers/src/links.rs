@@ -105,8 +105,10 @@ pub(crate) fn remove_stale(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result
 /// Removes every link of ours, as after a first install that came to nothing.
 pub(crate) fn remove_all(prefix: &Prefix) -> Result<(), InstallError> {
     for (path, end) in fixed_links(prefix) {
-        if is_ours(&path, &end) {
-            durable::remove_if_there(&path)?;
+        for link in [durable::beside(&path), path] {
+            if is_ours(&link, &end) {
+                durable::remove_if_there(&link)?;
+            }
         }
     }
     remove_stale(prefix, &BTreeSet::new())

@@ -1,7 +1,7 @@
 //! `provisioning adopt`: take over what somebody unpacked by hand.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use provisioning_installers::{
     ApplyContext, Choice, Compared, NewState, Prefix, Requests, Silent, StandingTree, TakeOver,
@@ -176,9 +176,7 @@ fn refuse_strangers(over: &TakeOver) -> Outcome<()> {
 
 fn scratch_folder() -> Outcome<TempDir> {
     let folder = tempfile::Builder::new().prefix("provisioning-").tempdir();
-    folder.map_err(|it| {
-        Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
-    })
+    folder.map_err(|it| Failure::no_scratch(&it))
 }
 
 /// What the registry knows of each tree.
@@ -291,6 +289,14 @@ fn carry_out(
     Ok(applied?.generation)
 }
 
+impl Document<'_> {
+    /// Whether a file that is not ours is let alone.
+    fn stays(&self, path: &Path) -> bool {
+        let moves = self.over.saved.iter().any(|it| it.from == path);
+        !moves && !self.over.in_the_way.iter().any(|it| it == path)
+    }
+}
+
 fn show(document: &Document<'_>, context: &Context) -> Outcome<()> {
     context.output.result(document, |out| {
         let would = if document.dry_run {
@@ -314,7 +320,7 @@ fn show(document: &Document<'_>, context: &Context) -> Outcome<()> {
                 .map(|(word, count)| format!("{count} {word}"))
                 .collect();
             writeln!(out, "  files: {}", words.join(", "))?;
-            for path in &it.foreign {
+            for path in it.foreign.iter().filter(|it| document.stays(it)) {
                 writeln!(out, "  not ours, stays: `{}`", path.display())?;
             }
         }
