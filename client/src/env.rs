@@ -23,6 +23,8 @@ pub struct Env {
     pub variables: BTreeMap<OsString, OsString>,
     /// The folder that relative paths start at.
     pub folder: PathBuf,
+    /// The home folder that the system knows of this user, for where `HOME` is not set.
+    pub system_home: Option<PathBuf>,
     /// The program that runs, links followed, where the system can tell.
     pub program: Option<PathBuf>,
     /// Whether we run as root.
@@ -42,6 +44,7 @@ impl Env {
             args: std::env::args_os().collect(),
             variables: std::env::vars_os().collect(),
             folder: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
+            system_home: std::env::home_dir(),
             program: std::env::current_exe().ok(),
             is_root: rustix::process::geteuid().is_root(),
             stdin_is_terminal: std::io::stdin().is_terminal(),
@@ -81,9 +84,12 @@ impl Env {
             .map(PathBuf::from)
     }
 
-    /// The user's home folder.
+    /// The user's home folder: `HOME`, and where that is not set, as under cron, what the
+    /// system knows.
     pub fn home(&self) -> Option<PathBuf> {
-        self.path_variable("HOME").filter(|it| it.is_absolute())
+        self.path_variable("HOME")
+            .or_else(|| self.system_home.clone())
+            .filter(|it| it.is_absolute())
     }
 
     /// A base folder of the XDG specification: the variable if it is absolute (relative
@@ -113,6 +119,7 @@ pub(crate) mod tests {
                 .map(|(name, value)| ((*name).into(), (*value).into()))
                 .collect(),
             folder: "/nowhere".into(),
+            system_home: None,
             program: None,
             is_root: false,
             stdin_is_terminal: false,
@@ -129,6 +136,18 @@ pub(crate) mod tests {
             Path::new("/home/ada/.cache")
         );
         assert!(bare(&[]).xdg("XDG_CACHE_HOME", ".cache").is_none());
+    }
+
+    #[test]
+    fn without_home_the_systems_word_counts_and_a_relative_one_counts_for_nothing() {
+        let known = |variables| Env {
+            system_home: Some("/root".into()),
+            ..bare(variables)
+        };
+        assert_eq!(known(&[]).home().unwrap(), Path::new("/root"));
+        let other = known(&[("HOME", "/home/ada")]);
+        assert_eq!(other.home().unwrap(), Path::new("/home/ada"));
+        assert_eq!(known(&[("HOME", "here")]).home(), None);
     }
 
     #[test]

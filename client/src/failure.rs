@@ -8,12 +8,13 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
-use std::path::Path;
 
 use serde::Serialize;
 
 mod conversions;
+mod files;
+
+pub(crate) use conversions::NOT_AUTHORISED;
 
 /// What a refusal ends with where it came before the first write.
 const NOTHING_CHANGED: &str = "nothing was changed";
@@ -103,26 +104,6 @@ impl Failure {
     /// The command line or configuration makes no sense: exit status 2.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self::new("usage", message).with_exit(Exit::Usage)
-    }
-
-    /// A file operation failed; the message names the file. A stdout that nobody reads ends
-    /// the run quietly.
-    pub(crate) fn io(action: &str, path: &Path, problem: &io::Error) -> Self {
-        let is_full = matches!(
-            problem.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        );
-        if is_full {
-            let message = format!("the disk that holds `{}` is full", path.display());
-            return Self::new("disk-full", message)
-                .with_cause(problem.to_string())
-                .with_hint(
-                    "make room (`provisioning gc` removes old generations, `provisioning cache \
-                     prune` downloads), then run the same command again",
-                );
-        }
-        Self::new("io", format!("cannot {action} `{}`", path.display()))
-            .with_cause(problem.to_string())
     }
 
     /// Sets the exit status.

@@ -51,6 +51,12 @@ pub enum InstallError {
         /// What stands there.
         path: PathBuf,
     },
+    /// A file stands where a folder of the prefix must be.
+    #[error("`{}` is no folder", path.display())]
+    NotAFolder {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// A newer client wrote this state.
     #[error("`{}` was written by a newer client (schema {schema}, this one reads {})", path.display(), crate::GENERATION_SCHEMA)]
     Newer {
@@ -198,6 +204,7 @@ impl InstallError {
             Self::DiskFull { .. } => "disk-full",
             Self::Io { .. } => "io",
             Self::Foreign { .. } => "foreign-file",
+            Self::NotAFolder { .. } => "not-a-folder",
             Self::Newer { .. } => "newer-client",
             Self::Damaged { .. } => "damaged-state",
             Self::Collisions(_) => "collision",
@@ -230,6 +237,10 @@ impl InstallError {
     pub fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Locked { .. } => "wait for it, or give it longer with `--lock-timeout 600`".into(),
+            Self::NotWritable { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                "its file system is mounted read-only: mount it for writing, or use another prefix with `--prefix`".into()
+            }
+            Self::NotAFolder { .. } => "name the folder to install under with `--prefix`".into(),
             Self::NotWritable { .. } => {
                 "use a prefix that you own (`--prefix ~/.provisioning`), or run as the owner of this one".into()
             }
@@ -259,7 +270,12 @@ impl InstallError {
                 "tell the package's author; nothing was changed".into()
             }
             Self::Stale { .. } => "run the command again".into(),
-            Self::Io { action: "read", .. } => return Vec::new(),
+            Self::Io { action: "read", path, source } if source.kind() == io::ErrorKind::PermissionDenied => {
+                format!("`ls -ld {}` shows who may read it: run this as its owner", path.display())
+            }
+            Self::Io { action: "read", .. } => {
+                "look after the disk; `provisioning verify --repair` mends what is damaged".into()
+            }
             Self::Io { .. } => {
                 "look after the disk, then run the same command again: what is installed is whole".into()
             }

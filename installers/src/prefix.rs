@@ -172,7 +172,9 @@ impl Prefix {
                 Err(InstallError::Foreign { path: link })
             }
             Err(problem) if problem.kind() == io::ErrorKind::NotADirectory => {
-                Err(InstallError::Foreign { path: self.base() })
+                Err(InstallError::NotAFolder {
+                    path: no_folder(&self.base()),
+                })
             }
             Err(problem) => Err(InstallError::io("read", &link, problem)),
         }
@@ -245,6 +247,14 @@ impl Prefix {
         }
         Ok(numbers)
     }
+}
+
+/// What stands on the way to `path` and is no folder.
+fn no_folder(path: &Path) -> PathBuf {
+    let mut way: Vec<&Path> = path.ancestors().collect();
+    way.reverse();
+    let found = way.into_iter().find(|it| it.exists() && !it.is_dir());
+    found.unwrap_or(path).to_owned()
 }
 
 /// `generations/12` is 12; everything else is not ours.

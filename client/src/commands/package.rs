@@ -97,7 +97,11 @@ pub(crate) fn refused(path: &Path, problem: ArchiveError) -> Failure {
         return problem.into();
     }
     let message = format!("`{}` is refused: {problem}", path.display());
-    Failure::new(problem.code(), message).with_exit(Exit::Verification)
+    let code = problem.code();
+    let hints = Failure::from(problem).hints().to_vec();
+    Failure::new(code, message)
+        .with_exit(Exit::Verification)
+        .with_hints(hints)
 }
 
 /// The manifest of an archive that may lack one, or have one that makes no sense: reading an

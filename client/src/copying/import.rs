@@ -98,9 +98,7 @@ async fn import_into(file: &Path, cache: &Path, context: &Context) -> Outcome<Im
 /// state does not read the file's copy of it, and what was changed there would go unseen.
 async fn verify_by_itself(staged: &Staged, context: &Context) -> Outcome<()> {
     let nothing = tempfile::Builder::new().prefix("provisioning-").tempdir();
-    let nothing = nothing.map_err(|it| {
-        Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
-    })?;
+    let nothing = nothing.map_err(|it| Failure::no_scratch(&it))?;
     staged.verify(nothing.path(), context).await?;
     Ok(())
 }
@@ -120,9 +118,7 @@ pub(crate) async fn try_out(file: &Path, context: &Context) -> Outcome<TriedOut>
     let scratch = tempfile::Builder::new()
         .prefix("provisioning-")
         .tempdir()
-        .map_err(|it| {
-            Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
-        })?;
+        .map_err(|it| Failure::no_scratch(&it))?;
     let staged = tokio::task::block_in_place(|| Staged::unpack(file, scratch.path()))?;
     let origin = staged.origin(context)?;
     let registry = context

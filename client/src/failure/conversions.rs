@@ -9,6 +9,10 @@ use provisioning_trust::TrustError;
 
 use super::{Exit, Failure};
 
+/// What helps where a registry does not let us read.
+pub(crate) const NOT_AUTHORISED: &str = "`provisioning login` stores a token, `PROVISIONING_TOKEN` gives one for a run; who may read is for \
+     whoever runs the registry to say";
+
 impl From<InvalidName> for Failure {
     fn from(problem: InvalidName) -> Self {
         Self::new("invalid-name", problem.to_string()).with_exit(Exit::Usage)
@@ -34,10 +38,28 @@ impl From<ArchiveError> for Failure {
         } else {
             Exit::Failed
         };
-        let failure = Self::new(problem.code(), problem.to_string()).with_exit(exit);
+        let failure = Self::new(problem.code(), problem.to_string())
+            .with_exit(exit)
+            .with_hint(way_out(&problem));
         match std::error::Error::source(&problem) {
             Some(source) => failure.with_chain(source),
             None => failure,
+        }
+    }
+}
+
+/// What to do about an archive or a tree that cannot be had.
+fn way_out(problem: &ArchiveError) -> &'static str {
+    match problem {
+        ArchiveError::Refused { .. } => {
+            "in a folder of yours: take it out, or leave it out with `[install] exclude`; an \
+             archive that somebody made: tell its author, nothing like it is ever unpacked"
+        }
+        ArchiveError::Occupied { .. } => "unpack into another folder, or move away what is there",
+        ArchiveError::Changed { .. } => "run the same command again when nobody writes to it",
+        ArchiveError::Glob(_) => "`config/*.toml` and `tests/**` are globs, for instance",
+        ArchiveError::Io { .. } | ArchiveError::Output { .. } => {
+            "check the path and the disk, then run the same command again"
         }
     }
 }
@@ -90,7 +112,10 @@ impl From<TrustError> for Failure {
     fn from(problem: TrustError) -> Self {
         let exit = if problem.is_unreachable() || matches!(problem, TrustError::NeverMet) {
             Exit::Unreachable
-        } else if matches!(problem, TrustError::State { .. }) {
+        } else if matches!(
+            problem,
+            TrustError::State { .. } | TrustError::Refused { .. }
+        ) {
             Exit::Failed
         } else {
             Exit::Verification
@@ -100,6 +125,9 @@ impl From<TrustError> for Failure {
             Some(source) => failure.with_chain(source),
             None => failure,
         };
+        if matches!(problem, TrustError::Refused { .. }) {
+            return failure.with_hint(NOT_AUTHORISED);
+        }
         if matches!(problem, TrustError::RootChanged { .. }) {
             return failure.with_hint(
                 "if the registry's operator confirms it, `provisioning registry remove URL` \

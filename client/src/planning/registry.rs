@@ -74,9 +74,7 @@ pub(crate) fn copy_of(state: &Path) -> Outcome<TempDir> {
     let scratch = tempfile::Builder::new()
         .prefix("provisioning-")
         .tempdir()
-        .map_err(|it| {
-            Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
-        })?;
+        .map_err(|it| Failure::no_scratch(&it))?;
     if state.is_dir() {
         copy_folder(state, scratch.path()).map_err(|it| Failure::io("read", state, &it))?;
     }

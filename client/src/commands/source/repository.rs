@@ -151,8 +151,7 @@ fn locate(written: &str, context: &Context) -> Outcome<(PathBuf, Option<TempDir>
         let failure = Failure::new("no-repository", format!("no folder `{written}`"));
         return Err(failure.with_hint("`-C` takes a folder, or a URL that git can clone"));
     }
-    let clone = tempfile::tempdir()
-        .map_err(|problem| Failure::io("create", Path::new("a temporary folder"), &problem))?;
+    let clone = tempfile::tempdir().map_err(|problem| Failure::no_scratch(&problem))?;
     let folder = clone.path().join("repository");
     context.output.status(&format!("Cloning {written}"));
     Git::clone(written, &folder)?;
