@@ -116,10 +116,8 @@ pub(crate) fn folder(prefix: &Prefix) -> PathBuf {
 }
 
 /// The manual pages: file name and content.
-fn pages(tree: &clap::Command) -> Outcome<Vec<(String, Vec<u8>)>> {
-    let scratch = tempfile::tempdir().map_err(|it| {
-        Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
-    })?;
+pub(crate) fn pages(tree: &clap::Command) -> Outcome<Vec<(String, Vec<u8>)>> {
+    let scratch = tempfile::tempdir().map_err(|it| Failure::no_scratch(&it))?;
     let place = scratch.path();
     let failed = |it: std::io::Error| Failure::io("write manual pages to", place, &it);
     clap_mangen::generate_to(tree.clone(), place).map_err(failed)?;

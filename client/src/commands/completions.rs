@@ -1,5 +1,7 @@
 //! `provisioning completions`: completion scripts for shells.
 
+use std::io::Write;
+
 use clap::ValueEnum;
 use clap_complete::Shell;
 use serde::Serialize;
@@ -53,6 +55,12 @@ impl From<CompletedShell> for Script {
 }
 
 #[derive(Serialize)]
+struct Printed<'a> {
+    shell: &'a str,
+    script: &'a str,
+}
+
+#[derive(Serialize)]
 struct Installed {
     installed: Vec<String>,
     taken: Vec<String>,
@@ -61,13 +69,22 @@ struct Installed {
 /// Runs it.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     match args.shell {
-        Some(shell) => {
-            let script = script(shell.into(), &mut tree());
-            context.output.raw(&script)?;
-        }
+        Some(shell) => print(shell, context)?,
         None => install(context)?,
     }
     Ok(Exit::Done)
+}
+
+fn print(shell: CompletedShell, context: &Context) -> Outcome<()> {
+    let script = script(shell.into(), &mut tree());
+    let script = String::from_utf8_lossy(&script);
+    let value = shell.to_possible_value();
+    let document = Printed {
+        shell: value.as_ref().map_or("", |it| it.get_name()),
+        script: &script,
+    };
+    let write = |out: &mut dyn Write| out.write_all(script.as_bytes());
+    context.output.result(&document, write)
 }
 
 fn install(context: &Context) -> Outcome<()> {
