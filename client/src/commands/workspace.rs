@@ -2,7 +2,7 @@
 //!
 //! Templates come in the `workspace` package: each folder under its `templates/` is one.
 //! They are read from the installed package; where none is installed, it is installed
-//! first, since the next workspace will want it too.
+//! first, since the next workspace will want it too. A listing installs nothing.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -266,7 +266,7 @@ fn adopt(dir: &Path, context: &Context) -> Outcome<Exit> {
 }
 
 async fn list(context: &Context) -> Outcome<Exit> {
-    let templates = Templates::installed(context).await?;
+    let templates = Templates::at_hand(context).await?;
     let mut listed = Vec::new();
     for name in templates.names()? {
         let template = templates.template(&name)?;

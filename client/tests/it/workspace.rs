@@ -54,6 +54,7 @@ fn templates_are_listed_and_an_unknown_one_names_those_that_there_are() {
     let listed = client.json(&["workspace", "templates"]);
     assert_eq!(listed["templates"][0]["name"], "kubernetes");
     assert_eq!(listed["templates"][1]["name"], "minimal");
+    assert!(!client.prefix().exists(), "a listing installs nothing");
     let error = client.error(1, &["workspace", "create", "x", "--template", "huge"]);
     assert!(
         error["hints"][0].as_str().unwrap().contains("`minimal`"),

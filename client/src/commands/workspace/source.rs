@@ -39,31 +39,58 @@ pub(super) struct Templates {
 impl Templates {
     /// The installed ones; the package is installed where it is not.
     pub(super) async fn installed(context: &Context) -> Outcome<Self> {
-        let current = installed_now(context)?;
-        if let Some(linked) = current.as_ref().and_then(|it| it.linked(&package_name())) {
-            return Ok(Self {
+        if let Some(here) = Self::here(context)? {
+            return Ok(here);
+        }
+        let package = install(context).await?;
+        let prefix = open_prefix(context, Mode::Do)?;
+        Ok(Self {
+            is_new: true,
+            ..Self::of_package(&prefix, &package)
+        })
+    }
+
+    /// The installed ones, else those that an install would bring. Nothing is installed.
+    pub(super) async fn at_hand(context: &Context) -> Outcome<Self> {
+        if let Some(here) = Self::here(context)? {
+            return Ok(here);
+        }
+        let mut finder = Finder::new(context, Mode::Do)?;
+        let choice = finder.choose(None).await?;
+        finder.fetch(&choice).await
+    }
+
+    /// Those of a linked working copy, else of the installed package.
+    fn here(context: &Context) -> Outcome<Option<Self>> {
+        let Some(current) = installed_now(context)? else {
+            return Ok(None);
+        };
+        if let Some(linked) = current.linked(&package_name()) {
+            return Ok(Some(Self {
                 version: linked.version.clone(),
                 digest: None,
                 folder: linked.path.join(TEMPLATES),
                 is_new: false,
                 _scratch: None,
-            });
+            }));
         }
-        let there = current.as_ref().and_then(workspace_package);
-        let is_new = there.is_none();
-        let package = match there {
-            Some(package) => package,
-            None => install(context).await?,
+        let Some(package) = workspace_package(&current) else {
+            return Ok(None);
         };
-        let prefix = open_prefix(context, Mode::Do)?;
-        let tree = prefix.package_tree(package.kind, &package.name);
-        Ok(Self {
-            version: package.version,
+        let prefix = open_prefix(context, Mode::DryRun)?;
+        Ok(Some(Self::of_package(&prefix, &package)))
+    }
+
+    fn of_package(prefix: &Prefix, package: &InstalledPackage) -> Self {
+        Self {
+            version: package.version.clone(),
             digest: Some(package.digest),
-            folder: tree.join(TEMPLATES),
-            is_new,
+            folder: prefix
+                .package_tree(package.kind, &package.name)
+                .join(TEMPLATES),
+            is_new: false,
             _scratch: None,
-        })
+        }
     }
 
     /// A failure that came after they were installed says so.
@@ -351,7 +378,5 @@ fn scratch() -> Outcome<TempDir> {
     tempfile::Builder::new()
         .prefix("provisioning-")
         .tempdir()
-        .map_err(|it| {
-            Failure::new("io", "cannot make a temporary folder").with_cause(it.to_string())
-        })
+        .map_err(|it| Failure::no_scratch(&it))
 }
