@@ -36,7 +36,7 @@ mod transfer;
 
 pub(crate) use archives::{ArchiveCache, WantedArchive, cached_size, take_cached};
 pub(crate) use discovery::discover;
-pub(crate) use http::writing_client;
+pub(crate) use http::{authorised, writing_client};
 pub(crate) use lazy_index::LazyIndex;
 pub(crate) use reach::{explain, names};
 pub(crate) use source::Source;
@@ -73,6 +73,14 @@ pub(crate) struct ServedMatrix {
     pub(crate) text: String,
     /// The digest of the text; `None` where none was pushed yet.
     pub(crate) digest: Option<Digest>,
+}
+
+/// What the registry says about packages, as far as this user may know.
+pub(crate) struct Readable {
+    /// The entries that exist.
+    pub(crate) entries: Vec<IndexEntry>,
+    /// Packages that this user may not read about, and what was answered.
+    pub(crate) refused: Vec<(PackageName, String)>,
 }
 
 /// What becomes of what a run learns about the registry.
@@ -174,6 +182,7 @@ impl RegistryReader {
 
     /// What the registry says about `roots` and everything that any of their versions may
     /// bring in. Names that it does not have are simply absent.
+    /// Those that it does not let this user read about are noted as such.
     pub(crate) async fn index(&mut self, roots: &[PackageName]) -> Outcome<MemoryIndex> {
         let mut index = MemoryIndex::new();
         let mut asked = std::collections::BTreeSet::new();
@@ -186,8 +195,12 @@ impl RegistryReader {
             if asked.len() > CLOSURE_PACKAGES_MAX {
                 break;
             }
-            for entry in self.entries(&absent).await? {
+            let found = self.readable_entries(&absent).await?;
+            for entry in found.entries {
                 index.insert(entry);
+            }
+            for (name, answer) in found.refused {
+                index.refuse(name, answer);
             }
         }
         Err(Failure::new(
@@ -333,45 +346,70 @@ impl RegistryReader {
         Some((self.trusted.root_fingerprint(), snapshot))
     }
 
-    /// The entries of `names` that exist, fetched concurrently.
+    /// The entries of `names` that exist, fetched concurrently. One that this user may not
+    /// read is a failure.
     pub(crate) async fn entries(&mut self, names: &[PackageName]) -> Outcome<Vec<IndexEntry>> {
         let targets: Vec<String> = names.iter().map(paths::index_target).collect();
         let all = self.target_bytes(&targets).await?;
-        let mut entries = Vec::new();
-        for ((name, target), bytes) in names.iter().zip(&targets).zip(all) {
-            let Some(bytes) = bytes else { continue };
-            let entry = IndexEntry::read(&bytes)
-                .map_err(|problem| unreadable(target, &problem.to_string()))?;
-            if entry.name != *name || entry.kind != name.kind() {
-                return Err(unreadable(target, "it speaks of another package"));
+        read_entries(names, &targets, all)
+    }
+
+    /// The entries of `names` that exist and that this user may read, and the names of those
+    /// that the registry keeps from this user: a search may do without them.
+    pub(crate) async fn readable_entries(&mut self, names: &[PackageName]) -> Outcome<Readable> {
+        let targets: Vec<String> = names.iter().map(paths::index_target).collect();
+        let mut refused = Vec::new();
+        let all = match self.trusted.targets(&targets, self.now).await {
+            Ok(all) => all,
+            Err(TrustError::Refused { .. }) => {
+                let mut found = Vec::new();
+                for (name, target) in names.iter().zip(&targets) {
+                    match self.trusted.target(target, self.now).await {
+                        Err(TrustError::Refused { reason, .. }) => {
+                            refused.push((name.clone(), reason));
+                            found.push(None);
+                        }
+                        other => found.push(other?),
+                    }
+                }
+                found
             }
-            entries.push(entry);
-        }
-        Ok(entries)
+            Err(problem) => self.within_reach(&targets, problem).await?,
+        };
+        let entries = read_entries(names, &targets, all)?;
+        Ok(Readable { entries, refused })
     }
 
     /// The verified bytes of targets. What is listed but out of reach counts as absent, and
     /// is remembered, so that a refusal can say so.
     async fn target_bytes(&mut self, targets: &[String]) -> Outcome<Vec<Option<Vec<u8>>>> {
-        let all = self.trusted.targets(targets, self.now).await;
-        let all = match all {
-            Err(problem) if self.reach.is_some() && is_absence(&problem) => {
-                let mut found = Vec::new();
-                for target in targets {
-                    let one = self.trusted.target(target, self.now).await;
-                    found.push(match one {
-                        Err(problem) if is_absence(&problem) => {
-                            self.unreached.push(shown_target(target));
-                            None
-                        }
-                        other => other?,
-                    });
+        match self.trusted.targets(targets, self.now).await {
+            Ok(all) => Ok(all),
+            Err(problem) => self.within_reach(targets, problem).await,
+        }
+    }
+
+    /// The same once more, one by one, where `problem` is that some cannot be had here.
+    async fn within_reach(
+        &mut self,
+        targets: &[String],
+        problem: TrustError,
+    ) -> Outcome<Vec<Option<Vec<u8>>>> {
+        if self.reach.is_none() || !is_absence(&problem) {
+            return Err(problem.into());
+        }
+        let mut found = Vec::new();
+        for target in targets {
+            let one = self.trusted.target(target, self.now).await;
+            found.push(match one {
+                Err(problem) if is_absence(&problem) => {
+                    self.unreached.push(shown_target(target));
+                    None
                 }
-                found
-            }
-            other => other?,
-        };
-        Ok(all)
+                other => other?,
+            });
+        }
+        Ok(found)
     }
 
     async fn json<T: DeserializeOwned>(&mut self, target: &str) -> Outcome<Option<T>> {
@@ -379,6 +417,25 @@ impl RegistryReader {
         let bytes = all.pop().flatten();
         bytes.map(|it| parse(target, &it)).transpose()
     }
+}
+
+/// Reads the bytes of index entries; names that the registry does not have are left out.
+fn read_entries(
+    names: &[PackageName],
+    targets: &[String],
+    all: Vec<Option<Vec<u8>>>,
+) -> Outcome<Vec<IndexEntry>> {
+    let mut entries = Vec::new();
+    for ((name, target), bytes) in names.iter().zip(targets).zip(all) {
+        let Some(bytes) = bytes else { continue };
+        let entry =
+            IndexEntry::read(&bytes).map_err(|problem| unreadable(target, &problem.to_string()))?;
+        if entry.name != *name || entry.kind != name.kind() {
+            return Err(unreadable(target, "it speaks of another package"));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
 }
 
 fn parse<T: DeserializeOwned>(target: &str, bytes: &[u8]) -> Outcome<T> {

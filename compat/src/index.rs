@@ -3,7 +3,7 @@
 mod names;
 mod survey;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use provisioning_package::PackageName;
 use provisioning_registry_api::index::IndexEntry;
@@ -40,6 +40,12 @@ pub trait Index {
 
     /// Every name that is known, to guess what a misspelt one meant.
     fn names(&self) -> Vec<PackageName>;
+
+    /// What was answered where the registry does not let this user read about `name`.
+    fn refusal(&self, name: &PackageName) -> Option<String> {
+        let _ = name;
+        None
+    }
 }
 
 /// An index in memory.
@@ -49,6 +55,7 @@ pub struct MemoryIndex {
     /// Where in `entries` the package of each number is, for those that have an entry.
     places: Vec<Option<u32>>,
     entries: Vec<(IndexEntry, Survey)>,
+    refusals: BTreeMap<PackageName, String>,
 }
 
 impl MemoryIndex {
@@ -70,6 +77,11 @@ impl MemoryIndex {
             self.places[number] = u32::try_from(self.entries.len()).ok();
             self.entries.push((entry, survey));
         }
+    }
+
+    /// Notes what was answered where the registry does not let this user read about `name`.
+    pub fn refuse(&mut self, name: PackageName, answer: String) {
+        self.refusals.insert(name, answer);
     }
 
     /// Every entry, by name.
@@ -107,6 +119,10 @@ impl Index for MemoryIndex {
 
     fn names(&self) -> Vec<PackageName> {
         self.entries().map(|it| it.name.clone()).collect()
+    }
+
+    fn refusal(&self, name: &PackageName) -> Option<String> {
+        self.refusals.get(name).cloned()
     }
 }
 

@@ -100,6 +100,8 @@ pub enum CauseKind {
     ExtensionApi,
     /// The registry has no such package.
     MissingPackage,
+    /// The registry does not let this user read about the package.
+    NotAuthorised,
     /// The registry has no version that meets the requirement.
     NoVersion,
     /// A version would do but is yanked.
@@ -241,6 +243,7 @@ fn kind_of(causes: &[Cause]) -> NoSolutionKind {
     if has(&[CauseKind::MissingPackage]) {
         NoSolutionKind::Missing
     } else if has(&[
+        CauseKind::NotAuthorised,
         CauseKind::Yanked,
         CauseKind::Quarantined,
         CauseKind::OtherTarget,
@@ -254,6 +257,15 @@ fn kind_of(causes: &[Cause]) -> NoSolutionKind {
     } else {
         NoSolutionKind::Conflict
     }
+}
+
+/// The package that the registry keeps from this user, where that is all that is wrong.
+fn not_authorised(causes: &[Cause]) -> Option<&PackageName> {
+    let facts = causes.iter().filter(|it| it.owner == "registry");
+    let mut kept = facts.map(|it| (it.kind == CauseKind::NotAuthorised).then_some(it));
+    let first = kept.next()??;
+    kept.all(|it| it.is_some()).then_some(())?;
+    first.package.as_ref()
 }
 
 fn summary(request: &Request, kind: NoSolutionKind, causes: &[Cause]) -> String {
@@ -281,9 +293,12 @@ fn summary(request: &Request, kind: NoSolutionKind, causes: &[Cause]) -> String 
             let missing = derivation::joined(&missing);
             format!("no solution for {asked}: this registry has no {what} {missing}")
         }
-        NoSolutionKind::Unavailable => {
-            format!("no solution for {asked}: a version that would do cannot be taken")
-        }
+        NoSolutionKind::Unavailable => match not_authorised(causes) {
+            Some(name) => {
+                format!("no solution for {asked}: the registry does not let you read about {name}")
+            }
+            None => format!("no solution for {asked}: a version that would do cannot be taken"),
+        },
         NoSolutionKind::Conflict | NoSolutionKind::GaveUp => {
             let unmet = causes.iter().find(|it| it.kind == CauseKind::NoVersion);
             match unmet.and_then(|it| it.on.as_ref().zip(it.requirement.as_ref())) {

@@ -138,7 +138,9 @@ pub(crate) async fn search<T>(
     request.reach = registry.reader(context).await?.reach().cloned();
     let request = &request;
     let found = consult(context, registry, request, |at_hand| {
-        let is_unknown = |it: &&PackageName| at_hand.index.entry(it).is_none();
+        let is_unknown = |it: &&PackageName| {
+            at_hand.index.entry(it).is_none() && at_hand.index.refusal(it).is_none()
+        };
         if let Some(name) = asked.now.iter().find(is_unknown) {
             return Found::Unknown(name.clone());
         }

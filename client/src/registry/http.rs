@@ -294,7 +294,8 @@ impl Server {
     }
 }
 
-fn authorised(request: RequestBuilder, by: Option<&Authorization>) -> RequestBuilder {
+/// A request that proves who sends it.
+pub(crate) fn authorised(request: RequestBuilder, by: Option<&Authorization>) -> RequestBuilder {
     match by {
         Some(Authorization::Bearer(token)) => request.bearer_auth(token.expose()),
         Some(Authorization::Basic { login, password }) => {

@@ -37,6 +37,8 @@ pub(crate) struct LazyIndex<'r> {
     /// Entries in the order in which they came. What is handed out stays where it is.
     entries: Vec<OnceCell<Box<(IndexEntry, Survey)>>>,
     count: Cell<usize>,
+    /// What the registry does not let this user read about, and what it answered.
+    refusals: RefCell<HashMap<PackageName, String>>,
     failure: RefCell<Option<Failure>>,
 }
 
@@ -61,6 +63,7 @@ impl<'r> LazyIndex<'r> {
                 .take(PACKAGES_MAX)
                 .collect(),
             count: Cell::new(0),
+            refusals: RefCell::default(),
             failure: RefCell::default(),
         }
     }
@@ -125,9 +128,11 @@ impl<'r> LazyIndex<'r> {
             return Ok(());
         }
         let mut reader = self.reader.borrow_mut();
-        let found = block_in_place(|| Handle::current().block_on(reader.entries(&absent)))?;
+        let found = reader.readable_entries(&absent);
+        let found = block_in_place(|| Handle::current().block_on(found))?;
+        self.refusals.borrow_mut().extend(found.refused);
         let mut places = self.places.borrow_mut();
-        for entry in found {
+        for entry in found.entries {
             let place = self.count.get();
             let name = entry.name.clone();
             let Some(cell) = self.entries.get(place) else {
@@ -176,6 +181,10 @@ impl Index for LazyIndex<'_> {
             .collect();
         names.sort();
         names
+    }
+
+    fn refusal(&self, name: &PackageName) -> Option<String> {
+        self.refusals.borrow().get(name).cloned()
     }
 }
 

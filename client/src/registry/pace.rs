@@ -13,6 +13,9 @@ const WINDOW: Duration = Duration::from_secs(20);
 const WINDOW_BYTES_MIN: u64 = 20 * 1024;
 /// The first wait; each further one is three times as long.
 const DELAY_FIRST: Duration = Duration::from_millis(300);
+/// How much must come for the next problem to count as the first one: a server that drips is
+/// not to keep us for as long as it likes.
+const PROGRESS_BYTES_MIN: u64 = WINDOW_BYTES_MIN;
 /// The longest wait, whatever the server asks for.
 const DELAY_MAX: Duration = Duration::from_mins(1);
 
@@ -74,9 +77,11 @@ impl Backoff {
         }
     }
 
-    /// Something came: the next problem is the first one.
-    pub(super) const fn progressed(&mut self) {
-        self.left = self.left_at_first;
+    /// So many bytes came: where that is enough, the next problem is the first one.
+    pub(super) const fn progressed(&mut self, bytes: u64) {
+        if bytes >= PROGRESS_BYTES_MIN {
+            self.left = self.left_at_first;
+        }
     }
 
     /// How long to wait after `problem`; `None` where trying again is of no use. Waits differ
@@ -124,6 +129,18 @@ mod tests {
         slow.took_at(8000, now).unwrap();
         slow.took_at(1, now + WINDOW / 2).unwrap();
         assert!(slow.took_at(1, now + WINDOW).is_err());
+    }
+
+    #[test]
+    fn a_transfer_that_only_drips_is_not_taken_up_for_ever() {
+        let mut backoff = Backoff::new(3);
+        let dripping = std::iter::from_fn(|| {
+            backoff.progressed(WINDOW_BYTES_MIN - 1);
+            backoff.delay_after(&unreachable())
+        });
+        assert_eq!(dripping.count(), 3);
+        backoff.progressed(PROGRESS_BYTES_MIN);
+        assert!(backoff.delay_after(&unreachable()).is_some());
     }
 
     #[test]

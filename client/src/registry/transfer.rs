@@ -11,7 +11,7 @@ use super::archives::{Part, WantedArchive};
 use super::http::BadAnswer;
 use super::pace::{Backoff, Pace};
 use super::source::{FileStream, Place, Resumption, cause_of};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::{Exit, Failure, NOT_AUTHORISED, Outcome};
 use crate::output::Bar;
 
 #[cfg(test)]
@@ -27,6 +27,8 @@ pub(super) enum FailedKind {
     Absent,
     /// The place did not answer, or broke off.
     Unreachable,
+    /// The place does not let this user have it.
+    Refused,
     /// What came is not what was signed.
     Wrong,
 }
@@ -120,7 +122,7 @@ async fn fill(
         }
         if part.hasher.length() > before {
             in_pieces = true;
-            backoff.progressed();
+            backoff.progressed(part.hasher.length() - before);
         }
         let Some(delay) = backoff.delay_after(&problem) else {
             place.give_up();
@@ -205,6 +207,12 @@ impl Failed {
             .with_causes(self.causes)
             .with_exit(Exit::Unreachable)
             .with_hint("run the same command again: what has arrived is kept and taken up"),
+            FailedKind::Refused => Failure::new(
+                "registry-refused",
+                format!("the registry refused to give the archive of {label}"),
+            )
+            .with_causes(self.causes)
+            .with_hint(NOT_AUTHORISED),
             FailedKind::Wrong => Failure::new(
                 "archive-digest",
                 format!("the archive of {label} is not what was signed"),
@@ -263,8 +271,14 @@ fn broken_off(problem: &TransportError) -> Failed {
         }
         next = cause.source();
     }
+    let is_refused = matches!(problem, TransportError::Refused { .. });
+    let kind = if is_refused {
+        FailedKind::Refused
+    } else {
+        FailedKind::Unreachable
+    };
     Failed {
-        kind: FailedKind::Unreachable,
+        kind,
         reason: causes.last().cloned().unwrap_or_default(),
         causes,
     }

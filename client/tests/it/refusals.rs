@@ -216,15 +216,13 @@ fn an_entry_that_one_may_not_read_is_told_apart_from_one_that_is_not_there() {
         path.ends_with(".secret.json")
     });
     let client = Client::alone().with("PROVISIONING_REGISTRY", &address);
-    let shut = client.run(&["resolve", "open"]);
-    assert_ne!(shut.status(), 0);
-    assert_ne!(shut.status(), 3, "{}", shut.stderr());
-    assert!(shut.stderr().contains("secret.json"), "{}", shut.stderr());
+    let shut = client.error(3, &["resolve", "open"]);
+    let causes = shut["causes"].to_string();
     assert!(
-        shut.stderr().contains("401 Unauthorized"),
-        "{}",
-        shut.stderr()
+        causes.contains("does not let you read about `secret`: the server answered 401"),
+        "{shut}"
     );
+    assert_eq!(shut["explanation"]["because"][2]["kind"], "not-authorised");
     let lost = client.error(3, &["resolve", "lost"]);
     assert!(
         lost["causes"]

@@ -73,6 +73,11 @@ fn of_package(universe: &Universe<'_>, view: &View<'_>, facts: &[&Fact<'_>]) -> 
 }
 
 fn missing(universe: &Universe<'_>, view: &View<'_>) -> Cause {
+    if let Some(answer) = universe.index.refusal(&view.name) {
+        let name = &view.name;
+        let text = format!("this registry does not let you read about `{name}`: {answer}");
+        return cause(CauseKind::NotAuthorised, view, None, text);
+    }
     let near: Vec<String> = nearest_names(view.name.as_str(), &universe.index.names())
         .into_iter()
         .map(|it| format!("`{it}`"))

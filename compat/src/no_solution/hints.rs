@@ -101,6 +101,10 @@ fn members_asked(sequence: &BundleSequence, asked: &[&Wanted]) -> Option<String>
     (!found.is_empty()).then(|| found.join(" and "))
 }
 
+/// What helps where the registry does not let the user read.
+const NOT_AUTHORISED: &str = "`provisioning login` stores a token, `PROVISIONING_TOKEN` gives one for a run; \
+                              who may read is for whoever runs the registry to say";
+
 /// What helps where the registry has what would do. Commands are tried before they are said.
 fn for_cause(
     universe: &Universe<'_>,
@@ -116,6 +120,7 @@ fn for_cause(
     let specs = || specs_of_user(universe.request).join(" ");
     match cause.kind {
         CauseKind::MissingPackage => Some(for_missing(universe, name)),
+        CauseKind::NotAuthorised => Some(NOT_AUTHORISED.to_owned()),
         CauseKind::Yanked => {
             let version = cause.versions.as_ref()?.rsplit(' ').next()?;
             let exact = Selector::parse(version).ok()?;

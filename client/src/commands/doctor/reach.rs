@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::fmt::rfc2822;
@@ -11,7 +10,8 @@ use provisioning_registry_api::paths::DISCOVERY;
 use reqwest::header::DATE;
 
 use super::Problem;
-use crate::registry::writing_client;
+use crate::context::Context;
+use crate::registry::{authorised, writing_client};
 use crate::settings::RegistryLocation;
 
 /// How long the registry may take to answer one small question.
@@ -23,7 +23,7 @@ pub(super) const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
 /// clock where it tells.
 pub(super) async fn probe(
     location: &RegistryLocation,
-    ca_file: Option<&Path>,
+    context: &Context,
 ) -> Result<Option<Timestamp>, Problem> {
     if let Some(folder) = location.folder() {
         let path = folder.join(DISCOVERY.trim_start_matches('/'));
@@ -36,12 +36,18 @@ pub(super) async fn probe(
             )),
         };
     }
-    let client = writing_client(location, ca_file).map_err(|it| Problem::of(&it))?;
+    let client = writing_client(location, context.settings.ca_file.as_deref())
+        .map_err(|it| Problem::of(&it))?;
     let url = location
         .url()
         .join(DISCOVERY.trim_start_matches('/'))
         .map_err(|it| Problem::new("registry-unreachable", it.to_string(), CHECK_ADDRESS))?;
-    let answer = client.get(url).timeout(ANSWER_TIMEOUT).send().await;
+    let ask = || client.get(url.clone()).timeout(ANSWER_TIMEOUT);
+    let mut answer = ask().send().await;
+    let is_closed = answer.as_ref().is_ok_and(|it| it.status().as_u16() == 401);
+    if is_closed && let Some(found) = context.credentials(location).find(&url) {
+        answer = authorised(ask(), Some(&found)).send().await;
+    }
     let answer = answer.map_err(|problem| broken(&problem, location))?;
     let status = answer.status();
     let date = answer.headers().get(DATE).and_then(|it| it.to_str().ok());
@@ -97,8 +103,8 @@ fn broken(problem: &reqwest::Error, location: &RegistryLocation) -> Problem {
             return Problem::new(
                 "registry-tls",
                 format!("no safe connection to `{location}`: {}", last(problem)),
-                "check the clock and the CA certificates (`ca-certificates`, or `SSL_CERT_FILE` \
-                 for an own CA)",
+                "check the clock and the CA certificates (`ca-certificates`; `ca-file` for those of \
+                 your site beside them)",
             );
         }
         next = cause.source();

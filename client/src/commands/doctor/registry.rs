@@ -57,7 +57,7 @@ pub(super) async fn check(
         );
     } else {
         let spinner = context.output.progress().spinner("asking the registry");
-        let answer = probe(location, context.settings.ca_file.as_deref()).await;
+        let answer = probe(location, context).await;
         drop(spinner);
         match answer {
             Ok(date) => {

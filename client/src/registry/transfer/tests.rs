@@ -275,7 +275,11 @@ async fn a_busy_server_is_asked_again_when_it_said_and_a_refusal_is_final() {
     assert_eq!(heads.len(), 2);
     assert!(started.elapsed() >= Duration::from_secs(1));
     let (fetched, heads) = fetch(|_, _| answer("403 Forbidden", &["content-length: 0"], b"")).await;
-    assert_eq!(fetched.unwrap_err().exit(), Exit::Unreachable);
+    let refused = fetched.unwrap_err();
+    assert_eq!(
+        (refused.code(), refused.exit()),
+        ("registry-refused", Exit::Failed)
+    );
     assert_eq!(heads.len(), 1);
 }
 
