@@ -11,6 +11,7 @@ use crate::db::Db;
 use crate::problem::ServerError;
 use crate::read_side::ReadSide;
 use crate::settings::CrashPoint;
+use crate::settling::Fresh;
 use crate::storage::Storage;
 
 /// The clock, as an argument.
@@ -28,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) db: Db,
     pub(crate) storage: Storage,
     pub(crate) read_side: ReadSide,
+    /// Small archives that came since the start.
+    pub(crate) fresh: Fresh,
     /// Where uploads land until their digest is known.
     pub(crate) staging: PathBuf,
     pub(crate) clock: Clock,

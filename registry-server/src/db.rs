@@ -2,9 +2,11 @@
 //! module, in one text that SQLite and PostgreSQL both take.
 //!
 //! Readers use the pool. Writers go through [`Db::write`], which takes the registry's row
-//! first, so that two of them (also in two processes) never interleave.
+//! first, so that two of them (also in two processes) never interleave. A commit lets the
+//! next writer go on before it waits for the disk (`flush`). A statement that runs on the
+//! pool by itself is durable by itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,20 +15,28 @@ use provisioning_package::Digest;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::any::AnyPoolOptions;
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub(crate) mod archives;
 pub(crate) mod bundles;
+mod flush;
+mod fresh;
+mod keys;
+pub(crate) mod leases;
 pub(crate) mod matrix;
 pub(crate) mod packages;
 pub(crate) mod policy;
 pub(crate) mod reservations;
 pub(crate) mod rows;
 pub(crate) mod sessions;
+pub(crate) mod signing;
 pub(crate) mod tokens;
 pub(crate) mod upkeep;
 pub(crate) mod versions;
+
+use flush::{Flusher, How, can_emit};
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -35,10 +45,21 @@ const CONNECTIONS_MAX: u32 = 8;
 /// How long a request waits for one of them before it is told to come again.
 const CONNECTION_WAIT: Duration = Duration::from_secs(10);
 
+/// How long an idle connection is taken to be alive.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
+
 /// What SQLite must be told on each connection: it neither waits, nor checks foreign
 /// keys, nor (in WAL mode) syncs every commit by itself.
 const SQLITE_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 15000;";
+
+/// What the connections of writers are told instead: their commits are flushed together
+/// ([`flush`]), and a log that holds small archives may grow to 16 MiB before it is folded in.
+const SQLITE_WRITER_PRAGMAS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+     PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 15000; PRAGMA wal_autocheckpoint = 4000;";
+
+/// The same for PostgreSQL.
+const POSTGRES_WRITER_SETTINGS: &str = "SET synchronous_commit TO off";
 
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +70,9 @@ pub enum DbError {
     /// The schema could not be brought up to date.
     #[error("the database's schema could not be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A committed change could not be made durable.
+    #[error("the database's log cannot be written to its disk")]
+    Flush(#[source] std::io::Error),
     /// A row holds a value that this program does not understand.
     #[error("the database holds `{value}` where {expected} belongs")]
     Value {
@@ -63,8 +87,11 @@ pub enum DbError {
 #[derive(Debug, Clone)]
 pub(crate) struct Db {
     pool: AnyPool,
+    /// Where changes run: on SQLite, connections whose commits do not wait for the disk.
+    writers: AnyPool,
     begin: &'static str,
     is_sqlite: bool,
+    flusher: Arc<Flusher>,
     /// One writer of this process at a time: waiting here costs no connection, so that a
     /// writer that also reads always finds one. The database keeps other processes out.
     gate: Arc<Mutex<()>>,
@@ -83,6 +110,21 @@ pub(crate) struct QuietTx {
     // Before the gate, so that it ends before the next writer starts.
     tx: Transaction<'static, Any>,
     _gate: OwnedMutexGuard<()>,
+    flusher: Arc<Flusher>,
+}
+
+/// A connection whose commits do not wait for the disk.
+pub(crate) struct Hasty {
+    // Before the gate, so that it is free before the next writer starts.
+    connection: PoolConnection<Any>,
+    _gate: Option<OwnedMutexGuard<()>>,
+}
+
+impl Hasty {
+    /// The connection to run a statement on.
+    pub(crate) fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
 }
 
 impl Db {
@@ -104,27 +146,26 @@ impl Db {
         };
         first.execute(probe).await?;
         first.close().await?;
-        let mut options = AnyPoolOptions::new()
-            .max_connections(CONNECTIONS_MAX)
-            .acquire_timeout(CONNECTION_WAIT);
-        if is_sqlite {
-            options = options.after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(SQLITE_PRAGMAS).await.map(drop) })
-            });
-        }
-        let pool = options.connect(&url).await?;
+        let pool = pool(&url, is_sqlite.then_some(SQLITE_PRAGMAS)).await?;
         MIGRATIONS.run(&pool).await?;
-        // A deferred SQLite transaction that reads and then writes fails at once when
-        // another writer came between; an immediate one waits its turn.
-        let begin = if is_sqlite {
-            "BEGIN IMMEDIATE"
+        // A deferred SQLite transaction that reads and then writes fails at once when another
+        // writer came between; an immediate one waits its turn.
+        let (begin, settings, how) = if is_sqlite {
+            let how = log_of(&pool).await?.map_or(How::ByItself, How::Log);
+            ("BEGIN IMMEDIATE", Some(SQLITE_WRITER_PRAGMAS), how)
+        } else if can_emit(&pool).await {
+            let how = How::Commit(pool.clone());
+            ("BEGIN", Some(POSTGRES_WRITER_SETTINGS), how)
         } else {
-            "BEGIN"
+            ("BEGIN", None, How::ByItself)
         };
+        let writers = self::pool(&url, settings).await?;
         Ok(Self {
             pool,
+            writers,
             begin,
             is_sqlite,
+            flusher: Arc::new(Flusher::new(how)),
             gate: Arc::default(),
         })
     }
@@ -166,9 +207,30 @@ impl Db {
     pub(crate) async fn write_quietly(&self) -> Result<QuietTx, DbError> {
         let gate = Arc::clone(&self.gate).lock_owned().await;
         Ok(QuietTx {
-            tx: self.pool.begin_with(self.begin).await?,
+            tx: self.writers.begin_with(self.begin).await?,
+            _gate: gate,
+            flusher: Arc::clone(&self.flusher),
+        })
+    }
+
+    /// A connection for single statements that need not be durable before the next
+    /// [`Db::flush`]. They wait for no writer of the registry where the database keeps rows
+    /// apart.
+    pub(crate) async fn hasty(&self) -> Result<Hasty, DbError> {
+        let gate = if self.is_sqlite {
+            Some(Arc::clone(&self.gate).lock_owned().await)
+        } else {
+            None
+        };
+        Ok(Hasty {
+            connection: self.writers.acquire().await?,
             _gate: gate,
         })
+    }
+
+    /// Returns once everything that was committed before the call is durable.
+    pub(crate) async fn flush(&self) -> Result<(), DbError> {
+        self.flusher.flush().await
     }
 
     /// The serial of the last acknowledged change.
@@ -187,17 +249,9 @@ impl Db {
         Ok(rows.into_iter().map(|(subject,)| subject).collect())
     }
 
-    /// Forgets the jobs of every change up to `serial`: the read side shows them.
-    pub(crate) async fn close_jobs(&self, serial: u64) -> Result<(), DbError> {
-        sqlx::query("DELETE FROM jobs WHERE serial <= $1")
-            .bind(signed(serial))
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
     /// Closes every connection; SQLite's write-ahead log is folded into its file.
     pub(crate) async fn close(&self) {
+        self.writers.close().await;
         self.pool.close().await;
     }
 }
@@ -215,6 +269,14 @@ impl QuietTx {
 
     /// Makes the change durable.
     pub(crate) async fn commit(self) -> Result<(), DbError> {
+        let flusher = Arc::clone(&self.flusher);
+        self.commit_hastily().await?;
+        flusher.flush().await
+    }
+
+    /// Makes the change visible to other transactions; a power failure may still take it
+    /// back until the next [`Db::flush`].
+    pub(crate) async fn commit_hastily(self) -> Result<(), DbError> {
         Ok(self.tx.commit().await?)
     }
 }
@@ -279,6 +341,45 @@ impl WriteTx {
         self.tx.commit().await?;
         Ok(self.serial)
     }
+
+    /// Makes the change visible to other transactions; a power failure may still take it
+    /// back until the next [`Db::flush`]. Showing it on the read side flushes first.
+    pub(crate) async fn commit_hastily(self) -> Result<u64, DbError> {
+        self.tx.commit_hastily().await?;
+        Ok(self.serial)
+    }
+}
+
+async fn pool(url: &str, pragmas: Option<&'static str>) -> Result<AnyPool, DbError> {
+    let mut options = AnyPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(CONNECTION_WAIT)
+        // By default each use asks first whether the connection lives: one more round trip for
+        // each statement. One that was in use a moment ago lives, or fails like any other.
+        .test_before_acquire(false)
+        .before_acquire(|connection, about| {
+            Box::pin(async move {
+                if about.idle_for > TRUSTED_FOR {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        });
+    if let Some(pragmas) = pragmas {
+        options = options.after_connect(move |connection, _| {
+            Box::pin(async move { connection.execute(pragmas).await.map(drop) })
+        });
+    }
+    Ok(options.connect(url).await?)
+}
+
+/// SQLite's write-ahead log; `None` for a database that has no file.
+async fn log_of(pool: &AnyPool) -> Result<Option<PathBuf>, DbError> {
+    let (file,): (String,) =
+        sqlx::query_as("SELECT file FROM pragma_database_list WHERE name = 'main'")
+            .fetch_one(pool)
+            .await?;
+    Ok((!file.is_empty()).then(|| PathBuf::from(format!("{file}-wal"))))
 }
 
 fn sqlite_url(file: &Path) -> String {

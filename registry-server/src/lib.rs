@@ -18,6 +18,7 @@
 //! | `staging` | uploads until they are known to be right |
 //! | `storage` | files on disk or in a bucket |
 //! | `read_side` | the projection of the database that clients read |
+//! | `settling` | making files durable that were written in haste |
 //! | `upkeep` | fsck, gc, export and copies, beside a running server |
 //! | `page` | the page for browsers |
 //! | `problem` | what is answered when it is not that |
@@ -25,6 +26,7 @@
 mod app;
 mod db;
 mod gates;
+mod lease;
 mod listener;
 mod page;
 mod problem;
@@ -36,6 +38,7 @@ mod routes;
 mod rules;
 mod server;
 mod settings;
+mod settling;
 mod setup;
 mod staging;
 mod storage;

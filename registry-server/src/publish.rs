@@ -98,7 +98,9 @@ async fn commit(
     let serial = if is_change {
         let next = committed(app, row, tx.serial())?;
         commit_session(tx.connection(), &row.id, &next).await?;
-        tx.commit().await?
+        app.may_crash(CrashPoint::InCommit);
+        // Showing the change makes it durable first, together with others.
+        tx.commit_hastily().await?
     } else {
         // The same bytes again: nothing changes, so the serial must not rise either.
         tx.rollback().await?;

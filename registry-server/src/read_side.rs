@@ -1,43 +1,65 @@
 //! The read side as a projection of the database.
 //!
-//! A change is acknowledged when it is committed *and* readable: index entries and other
-//! targets are written first, then the TUF metadata that lists them, its timestamp last.
-//! Bringing the read side up to date is idempotent: killed at any point, doing it again
-//! gives the same result, because nothing that is written before the timestamp is
-//! referenced by anything that a client trusts.
+//! A change is acknowledged when it is committed, durable *and* readable: index entries and
+//! other targets are written first, then the TUF metadata that lists them. Then the database
+//! says that this is what counts now, and `timestamp.json`, last, says it to clients. Bringing
+//! the read side up to date is idempotent: killed at any point, doing it again gives the same
+//! result, because nothing that is written before the switch is referenced by anything that a
+//! client trusts.
 //!
-//! Changes that commit while another one is being signed are signed together.
+//! Changes that commit while another one is being signed are signed together. Several servers
+//! may sign for one database and storage, one at a time (`turn`): the right to do so comes with
+//! a number that nobody else gets, which is the version of all that is signed with it, and it is
+//! checked again in the transaction that makes the result count. A server that was taken for
+//! dead therefore neither overwrites a file of another one nor shows anything.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `opening` | what a start finds, and the first metadata |
+//! | `render` | the bytes of each target |
+//! | `files` | writing and reading them |
+//! | `shared` | signing keys of several servers |
+//! | `turn` | whose turn it is to sign |
+//! | `view` | what clients can read now |
+//! | `subject` | what a change was about |
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, TryStreamExt as _};
-use jiff::Timestamp;
-use provisioning_package::Digest;
 use provisioning_registry_api::discovery::{Discovery, PROTOCOL};
 use provisioning_registry_api::paths;
-use provisioning_trust::{KeySet, MetadataFile, Repository, SignError, TargetChange, TargetFacts};
+use provisioning_trust::{KeySet, MetadataFile, Repository, SignError};
 use tokio::sync::Mutex;
 
 use crate::app::App;
-use crate::db::Db;
+use crate::db::signing::{Shown, SigningRight, SigningRow};
+use crate::db::{Db, DbError};
 use crate::problem::{Code, Refusal, ServerError};
 use crate::settings::CrashPoint;
-use crate::storage::Storage;
 
+mod files;
+mod opening;
 mod render;
+mod shared;
 mod subject;
+mod turn;
+mod view;
 
+use files::{load, switch_of, write_metadata, write_targets};
+pub(crate) use opening::Opening;
 pub(crate) use render::{ScriptFacts, Site, newest, render};
 pub(crate) use subject::Subject;
-
-/// Files that are written at once; each waits for the disk.
-const WRITES_AT_ONCE: usize = 8;
+use turn::Turn;
+use view::Newest;
+pub(crate) use view::View;
 
 /// The file whose writing makes a change visible.
 pub(crate) const TIMESTAMP: &str = "metadata/timestamp.json";
+
+/// How often a round is begun again after another server took the right to sign away.
+const ROUND_TRIES_MAX: usize = 8;
 
 /// A target as it should be.
 #[derive(Debug, Clone)]
@@ -46,65 +68,43 @@ pub(crate) struct Rendered {
     pub(crate) bytes: Bytes,
 }
 
-/// What clients can read now.
-#[derive(Clone)]
-pub(crate) struct View {
-    /// Every change up to this serial is readable.
-    pub(crate) serial: u64,
-    /// What the metadata lists.
-    pub(crate) repository: Repository,
-}
-
 /// Signs, and knows what is readable.
 pub(crate) struct ReadSide {
     keys: Arc<KeySet>,
+    /// This server among those of one database: the same each time it starts.
+    holder: String,
     name: String,
     public_url: String,
-    /// The state on disk; `None` after a write that may or may not have landed.
-    signing: Mutex<Option<Repository>>,
-    view: RwLock<Arc<View>>,
+    /// One round of this process at a time; those who wait for it are served together.
+    turn: Mutex<()>,
+    newest: Newest,
     /// Whether everything was compared with the database since the start.
     is_complete: AtomicBool,
+    /// Whether files that are listed may be missing, since the last run did not end well.
+    is_suspect: AtomicBool,
+    /// Whether the storage may have an older timestamp than the one in force.
+    is_timestamp_due: AtomicBool,
+}
+
+/// What a round is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// What the newest changes ask for.
+    Jobs,
+    /// Everything that the database has.
+    All,
+    /// Only what grows old.
+    Refresh,
+}
+
+/// What a round signed: the next state, its files, and the serial that they show.
+struct Signed {
+    repository: Repository,
+    files: Vec<MetadataFile>,
+    serial: u64,
 }
 
 impl ReadSide {
-    /// Takes over the metadata that is stored, or makes the first.
-    pub(crate) async fn open(
-        storage: &Storage,
-        keys: KeySet,
-        (name, public_url): (String, String),
-        (serial, now): (u64, Timestamp),
-    ) -> Result<Self, ServerError> {
-        let repository = match storage.read(TIMESTAMP).await? {
-            Some(_) => load(storage).await?,
-            // The first start, or one that was killed before its timestamp: nobody has
-            // seen anything yet.
-            None if serial == 0 => {
-                let (repository, files) = Repository::create(&keys, now)?;
-                write_metadata(storage, files, || ()).await?;
-                repository
-            }
-            None => {
-                return Err(ServerError::Failed(
-                    "the database has packages, but `metadata/timestamp.json` is missing from \
-                     the storage: is `--storage` right?"
-                        .to_owned(),
-                ));
-            }
-        };
-        Ok(Self {
-            keys: Arc::new(keys),
-            name,
-            public_url,
-            view: RwLock::new(Arc::new(View {
-                serial: 0,
-                repository: repository.clone(),
-            })),
-            signing: Mutex::new(Some(repository)),
-            is_complete: AtomicBool::new(false),
-        })
-    }
-
     /// Refuses a database that does not know what is published: an empty one in the place of
     /// a lost one would take other bytes for versions that people have installed.
     pub(crate) async fn refuse_lost_database(&self, db: &Db) -> Result<(), ServerError> {
@@ -131,7 +131,7 @@ impl ReadSide {
 
     /// What clients can read now.
     pub(crate) fn view(&self) -> Arc<View> {
-        Arc::clone(&self.view.read().unwrap_or_else(PoisonError::into_inner))
+        self.newest.get()
     }
 
     /// The base URL without its last slash.
@@ -189,168 +189,274 @@ impl ReadSide {
         if self.view().serial >= serial {
             return Ok(());
         }
-        let mut signing = self.signing.lock().await;
+        let _turn = self.turn.lock().await;
         if self.view().serial >= serial {
-            // Whoever held the lock before signed this change too.
+            // Whoever had the turn before signed this change too.
             return Ok(());
         }
-        let newest = app.db.serial().await?;
-        let jobs = app.db.open_jobs().await?;
-        let subjects = jobs.iter().filter_map(|it| Subject::parse(it)).collect();
-        self.show(app, &mut signing, &subjects, newest).await?;
-        app.db.close_jobs(newest).await?;
-        Ok(())
+        self.round(app, Work::Jobs, |row| row.serial >= serial)
+            .await
     }
 
     /// Compares everything with the database, as a start does.
     pub(crate) async fn bring_all_up(&self, app: &App) -> Result<(), ServerError> {
-        let mut signing = self.signing.lock().await;
-        let newest = app.db.serial().await?;
-        let mut subjects = BTreeSet::from([Subject::Matrix, Subject::Bundles, Subject::Scripts]);
-        let names = app.db.package_names().await?;
-        subjects.extend(names.into_iter().map(Subject::Package));
-        self.show(app, &mut signing, &subjects, newest).await?;
-        app.db.close_jobs(newest).await?;
+        let _turn = self.turn.lock().await;
+        self.round(app, Work::All, |_| false).await?;
         let discovery = serde_json::to_vec(&self.discovery(None))
             .expect("the discovery document has string keys");
         if app.storage.read(paths::DISCOVERY).await?.as_deref() != Some(&discovery[..]) {
             app.storage.put(paths::DISCOVERY, discovery).await?;
         }
+        self.is_suspect.store(false, Ordering::Release);
         self.is_complete.store(true, Ordering::Release);
         Ok(())
     }
 
     /// Signs again what is near its expiry: the timestamp hourly, others in their time.
     pub(crate) async fn refresh(&self, app: &App) -> Result<(), ServerError> {
-        let mut signing = self.signing.lock().await;
-        let mut repository = self.current(app, &mut signing).await?;
-        let files = repository.refresh(&self.keys, app.now())?;
-        write_metadata(&app.storage, files, || ()).await?;
-        let serial = self.view().serial;
-        self.switch(&mut signing, repository, serial);
+        let mut state = self.view().repository.clone();
+        if state.refresh(&self.keys, app.now())?.is_empty() {
+            return Ok(());
+        }
+        let _turn = self.turn.lock().await;
+        self.round(app, Work::Refresh, |_| false).await
+    }
+
+    /// Takes over what another server showed since.
+    pub(crate) async fn follow(&self, app: &App) -> Result<(), ServerError> {
+        let (shown, serial) = app.db.shown().await?;
+        let view = self.view();
+        if shown <= view.repository.timestamp_version() && serial <= view.serial {
+            return Ok(());
+        }
+        let row = app.db.signing().await?;
+        self.take_over(app, &row).await
+    }
+
+    /// Makes files durable that were written without waiting for the disk, and remembers
+    /// the state that they are; says whether there were any.
+    pub(crate) async fn settle(&self, app: &App) -> Result<bool, ServerError> {
+        let view = self.view();
+        let is_new = app.storage.settle().await?;
+        if is_new {
+            let text = String::from_utf8_lossy(&view.timestamp);
+            let version = view.repository.timestamp_version();
+            app.db.keep_signed(version, &text).await?;
+        }
+        Ok(is_new)
+    }
+
+    /// What this server is called among those of one database.
+    pub(crate) fn server(&self) -> &str {
+        &self.holder
+    }
+
+    /// Writes the timestamp in force to the storage where that may have an older one: a
+    /// server may have ended, or been stopped, between the switch and this.
+    pub(crate) async fn mend_timestamp(&self, app: &App) -> Result<(), ServerError> {
+        let is_due = self.is_timestamp_due.load(Ordering::Acquire);
+        if !is_due && app.db.is_sqlite() {
+            return Ok(());
+        }
+        let stored = app.storage.read(TIMESTAMP).await?;
+        let row = app.db.signing().await?;
+        if row.shown > 0 && stored.as_deref() != Some(row.timestamp.as_bytes()) {
+            self.write_timestamp(app, row.shown, row.timestamp.into())
+                .await?;
+        }
+        self.is_timestamp_due.store(false, Ordering::Release);
         Ok(())
     }
 
-    async fn show(
+    /// Signs when this server's turn comes, unless others do enough of it before.
+    async fn round(
         &self,
         app: &App,
-        signing: &mut Option<Repository>,
-        subjects: &BTreeSet<Subject>,
-        serial: u64,
+        work: Work,
+        is_enough: impl Fn(&SigningRow) -> bool,
     ) -> Result<(), ServerError> {
-        let repository = self.current(app, signing).await?;
-        let rendered = {
-            let site = Site {
-                public_url: &self.public_url,
-                name: &self.name,
+        for _ in 0..ROUND_TRIES_MAX {
+            let (right, row) = match turn::wait(&app.db, &self.holder, &is_enough).await? {
+                Turn::Shown(row) => return self.take_over(app, &row).await,
+                Turn::Mine(right, row) => (right, row),
             };
-            render(&app.db, Some(site), &repository, subjects).await?
+            let signing = self.sign_and_show(app, (&right, &row), work);
+            match while_beating(&app.db, &right, signing).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => tracing::warn!("another server took the right to sign over"),
+                Err(error) => {
+                    // If this fails too, the others wait until this server seems dead.
+                    let _ = app.db.release_signing(&right).await;
+                    return Err(error);
+                }
+            }
+        }
+        Err(ServerError::Failed(
+            "other servers took the right to sign away again and again".to_owned(),
+        ))
+    }
+
+    /// `false` where the right to sign was lost on the way.
+    async fn sign_and_show(
+        &self,
+        app: &App,
+        (right, row): (&SigningRight, &SigningRow),
+        work: Work,
+    ) -> Result<bool, ServerError> {
+        let mut repository = self.state(app, row).await?;
+        repository.number_from(right.number());
+        // Nothing that a power failure could take back may be shown, and no number that it
+        // could give out again may be used.
+        let signing = async {
+            match work {
+                Work::Refresh => self.refreshed(app, repository, row.serial),
+                Work::Jobs | Work::All => self.signed(app, repository, work).await,
+            }
         };
-        let changes = write_targets(app, &repository, rendered).await?;
+        let flushing = async { app.db.flush().await.map_err(ServerError::from) };
+        let (signed, ()) = tokio::try_join!(signing, flushing)?;
+        let (timestamp, is_switch) = match switch_of(signed.files) {
+            None => (Bytes::from(row.timestamp.clone()), false),
+            Some((files, timestamp)) => {
+                write_metadata(&app.storage, files).await?;
+                (timestamp, true)
+            }
+        };
+        app.may_crash(CrashPoint::BeforeTimestamp);
+        let version = signed.repository.timestamp_version();
+        let shown = Shown {
+            version,
+            serial: signed.serial,
+            timestamp: String::from_utf8_lossy(&timestamp).into_owned(),
+        };
+        if !app.db.show_signed(right, &shown).await? {
+            return Ok(false);
+        }
+        let view = View::new(signed.repository, timestamp.clone(), signed.serial);
+        self.newest.advance(view);
+        app.may_crash(CrashPoint::Switched);
+        if is_switch {
+            self.write_timestamp(app, version, timestamp).await?;
+        }
+        Ok(true)
+    }
+
+    /// Renders and signs; `newest` is read before anything is flushed, so that all of it is
+    /// durable afterwards.
+    async fn signed(
+        &self,
+        app: &App,
+        repository: Repository,
+        work: Work,
+    ) -> Result<Signed, ServerError> {
+        let serial = app.db.serial().await?;
+        let subjects = if work == Work::All {
+            self.all_subjects(&app.db).await?
+        } else {
+            let jobs = app.db.open_jobs().await?;
+            jobs.iter().filter_map(|it| Subject::parse(it)).collect()
+        };
+        let site = Site {
+            public_url: &self.public_url,
+            name: &self.name,
+        };
+        let rendered = render(&app.db, Some(site), &repository, &subjects).await?;
+        let is_suspect = self.is_suspect.load(Ordering::Acquire);
+        let changes = write_targets(&app.storage, &repository, rendered, is_suspect).await?;
         app.may_crash(CrashPoint::TargetsWritten);
         let keys = Arc::clone(&self.keys);
         let now = app.now();
         let signed = tokio::task::spawn_blocking(move || {
             let mut next = repository;
             let files = next.apply(&keys, &changes, now)?;
-            Ok::<_, SignError>((next, files))
+            Ok::<_, SignError>(Signed {
+                repository: next,
+                files,
+                serial,
+            })
         });
-        let (next, files) = signed
+        let signed = signed
             .await
-            .map_err(|failure| ServerError::Failed(format!("signing failed: {failure}")))??;
-        write_metadata(&app.storage, files, || {
-            app.may_crash(CrashPoint::BeforeTimestamp);
+            .map_err(|failure| ServerError::Failed(format!("signing failed: {failure}")))?;
+        Ok(signed?)
+    }
+
+    fn refreshed(
+        &self,
+        app: &App,
+        mut repository: Repository,
+        serial: u64,
+    ) -> Result<Signed, ServerError> {
+        let files = repository.refresh(&self.keys, app.now())?;
+        Ok(Signed {
+            repository,
+            files,
+            serial,
         })
-        .await?;
-        self.switch(signing, next, serial);
+    }
+
+    async fn all_subjects(&self, db: &Db) -> Result<BTreeSet<Subject>, DbError> {
+        let mut subjects = BTreeSet::from([Subject::Matrix, Subject::Bundles, Subject::Scripts]);
+        let names = db.package_names().await?;
+        subjects.extend(names.into_iter().map(Subject::Package));
+        Ok(subjects)
+    }
+
+    /// The state that the row says is in force.
+    async fn state(&self, app: &App, row: &SigningRow) -> Result<Repository, ServerError> {
+        let view = self.view();
+        if view.repository.timestamp_version() == row.shown {
+            return Ok(view.repository.clone());
+        }
+        let timestamp = Bytes::from(row.timestamp.clone());
+        load(&app.storage, timestamp, Some(view.repository.clone())).await
+    }
+
+    async fn take_over(&self, app: &App, row: &SigningRow) -> Result<(), ServerError> {
+        let repository = self.state(app, row).await?;
+        let timestamp = Bytes::from(row.timestamp.clone());
+        self.newest
+            .advance(View::new(repository, timestamp, row.serial));
         Ok(())
     }
 
-    /// The state on disk. It is taken out: an error or a dropped future in the middle of
-    /// writing leaves `None`, and the next writer reads what really landed.
-    async fn current(
+    /// Writes the timestamp for those who read the storage itself. A server that was stopped
+    /// on the way here may write an older one over a newer: whoever wrote looks again.
+    async fn write_timestamp(
         &self,
         app: &App,
-        signing: &mut Option<Repository>,
-    ) -> Result<Repository, ServerError> {
-        match signing.take() {
-            Some(repository) => Ok(repository),
-            None => load(&app.storage).await,
+        version: u64,
+        timestamp: Bytes,
+    ) -> Result<(), ServerError> {
+        self.is_timestamp_due.store(true, Ordering::Release);
+        let (mut version, mut timestamp) = (version, timestamp);
+        loop {
+            app.storage.put_hastily(TIMESTAMP, timestamp).await?;
+            if app.db.is_sqlite() || app.db.shown().await?.0 == version {
+                break;
+            }
+            let row = app.db.signing().await?;
+            (version, timestamp) = (row.shown, row.timestamp.into());
+        }
+        self.is_timestamp_due.store(false, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// Says that this server lives for as long as `signing` takes.
+async fn while_beating<T>(
+    db: &Db,
+    right: &SigningRight,
+    signing: impl Future<Output = Result<T, ServerError>>,
+) -> Result<T, ServerError> {
+    let mut signing = std::pin::pin!(signing);
+    loop {
+        tokio::select! {
+            done = &mut signing => return done,
+            () = tokio::time::sleep(turn::BEAT_EVERY) => {
+                // A database that does not answer is found out by the signing itself.
+                let _ = db.beat_signing(right).await;
+            }
         }
     }
-
-    fn switch(&self, signing: &mut Option<Repository>, repository: Repository, serial: u64) {
-        let view = Arc::new(View {
-            serial,
-            repository: repository.clone(),
-        });
-        *signing = Some(repository);
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = view;
-    }
-}
-
-/// Writes every target that the metadata does not list with these bytes.
-async fn write_targets(
-    app: &App,
-    repository: &Repository,
-    rendered: Vec<Rendered>,
-) -> Result<Vec<TargetChange>, ServerError> {
-    let changed = rendered.into_iter().filter_map(|it| {
-        let digest = Digest::of(&it.bytes);
-        let listed = repository.target(&it.path).map(|facts| facts.digest);
-        (listed != Some(digest)).then_some((it, digest))
-    });
-    futures_util::stream::iter(changed.collect::<Vec<_>>())
-        .map(|(target, digest)| async move {
-            let length = target.bytes.len() as u64;
-            let file = paths::consistent(&target.path, &digest);
-            let file = format!("{}{file}", paths::TARGETS);
-            app.storage.put(&file, target.bytes).await?;
-            Ok::<_, ServerError>(TargetChange {
-                path: target.path,
-                facts: Some(TargetFacts { length, digest }),
-            })
-        })
-        .buffered(WRITES_AT_ONCE)
-        .try_collect()
-        .await
-}
-
-/// Writes metadata, its last file (the timestamp) after all others are durable.
-async fn write_metadata(
-    storage: &Storage,
-    mut files: Vec<MetadataFile>,
-    before_last: impl FnOnce(),
-) -> Result<(), ServerError> {
-    let Some(last) = files.pop() else {
-        return Ok(());
-    };
-    let write = |file: MetadataFile| async move {
-        let path = format!("{}{}", paths::METADATA, file.name);
-        storage.put(&path, file.bytes).await
-    };
-    futures_util::stream::iter(files)
-        .map(write)
-        .buffer_unordered(WRITES_AT_ONCE)
-        .try_collect::<()>()
-        .await?;
-    before_last();
-    write(last).await?;
-    Ok(())
-}
-
-async fn load(storage: &Storage) -> Result<Repository, ServerError> {
-    let storage = storage.clone();
-    let handle = tokio::runtime::Handle::current();
-    let loaded = tokio::task::spawn_blocking(move || {
-        Repository::load(&|name| {
-            let path = format!("{}{name}", paths::METADATA);
-            let found = handle.block_on(storage.read(&path));
-            Ok(found.map_err(std::io::Error::other)?.map(Into::into))
-        })
-    });
-    let loaded = loaded
-        .await
-        .map_err(|failure| ServerError::Failed(format!("loading failed: {failure}")))?;
-    Ok(loaded?)
 }

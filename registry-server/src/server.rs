@@ -3,26 +3,34 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::sync::{RwLock, Semaphore};
+use tokio::sync::{Mutex, RwLock, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::app::{App, Clock, INSPECTIONS_MAX, Shared};
 use crate::db::{Db, DbError};
+use crate::lease::Lease;
 use crate::listener;
 use crate::problem::{ServerError, chain};
-use crate::read_side::{ReadSide, TIMESTAMP};
+use crate::read_side::Opening;
 use crate::router::router;
 use crate::settings::{Limits, Settings};
+use crate::settling::{self, Fresh};
 use crate::setup::{DataFolder, SetupError};
 use crate::staging;
 use crate::storage::{Storage, StorageError};
 
 /// How often the timestamp is signed again. It lives for 48 hours.
 const REFRESH_EVERY: Duration = Duration::from_hours(1);
+/// How often a server says that it does a job, or looks whether somebody else does.
+const LEASE_EVERY: Duration = Duration::from_secs(5);
+/// How often a server looks what others have shown.
+const FOLLOW_EVERY: Duration = Duration::from_millis(100);
+/// How often files are made durable that were written without waiting for the disk.
+const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How often changes are looked for that are kept but not readable (a full disk, say).
 const CATCH_UP_EVERY: Duration = Duration::from_secs(5);
 
@@ -78,25 +86,33 @@ impl Server {
             folder.path(),
             &settings.storage_options,
         )?;
+        let server = folder.server_id()?;
+        settling::restore(&db, &storage, &server)
+            .await
+            .map_err(StartError::ReadSide)?;
+        let probed = storage.probe(&server).await;
+        if let Some(probed) = probed.map_err(StorageError::from)? {
+            tracing::info!("the bucket was tried out: {probed}");
+        }
         let public_url = match &settings.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
             None => format!("http://{address}"),
         };
-        let is_signed = storage.length(TIMESTAMP).await;
-        let is_signed = is_signed.map_err(StorageError::from)?.is_some();
-        let read_side = ReadSide::open(
-            &storage,
-            folder.keys(is_signed)?,
-            (settings.name.clone(), public_url),
-            (db.serial().await?, clock()),
-        )
-        .await
-        .map_err(StartError::ReadSide)?;
+        let opening = Opening {
+            db: &db,
+            storage: &storage,
+            folder: &folder,
+            name: settings.name.clone(),
+            public_url,
+            now: clock(),
+        };
+        let read_side = opening.open().await?;
         let known = read_side.refuse_lost_database(&db).await;
         known.map_err(StartError::ReadSide)?;
         // Only now: a server that must not run here must not end the tokens of one that does.
         let admin_token = folder.admin_token(&db, clock()).await?;
         let app = App::new(Shared {
+            fresh: Fresh::default(),
             db,
             storage,
             read_side,
@@ -146,6 +162,7 @@ impl Server {
         for job in jobs {
             job.abort();
         }
+        report("making files durable", settling::settle(&self.app).await);
         self.app.db.close().await;
         drop(self.folder);
     }
@@ -153,30 +170,77 @@ impl Server {
 
 /// What goes on beside requests.
 fn start_jobs(app: &App) -> Vec<JoinHandle<()>> {
-    let refreshing = app.clone();
-    let refresh = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(REFRESH_EVERY).await;
-            report(
-                "refreshing the timestamp",
-                refreshing.read_side.refresh(&refreshing).await,
-            );
-            report("sweeping sessions", sweep_sessions(&refreshing).await);
-        }
-    });
-    let catching = app.clone();
-    let catch_up = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(CATCH_UP_EVERY).await;
-            report("catching up", catching.read_side.catch_up(&catching).await);
-        }
-    });
-    vec![refresh, catch_up]
+    let mut jobs = vec![
+        every(
+            app,
+            REFRESH_EVERY,
+            "refreshing the timestamp",
+            |app| async move { app.read_side.refresh(&app).await },
+        ),
+        sweeping(app),
+        every(app, CATCH_UP_EVERY, "catching up", |app| async move {
+            app.read_side.catch_up(&app).await?;
+            app.read_side.mend_timestamp(&app).await
+        }),
+    ];
+    if app.storage.can_forget() {
+        jobs.push(every(
+            app,
+            SETTLE_EVERY,
+            "making files durable",
+            |app| async move { settling::settle(&app).await },
+        ));
+    }
+    if !app.db.is_sqlite() {
+        jobs.push(every(
+            app,
+            FOLLOW_EVERY,
+            "following other servers",
+            |app| async move { app.read_side.follow(&app).await },
+        ));
+    }
+    jobs
 }
 
-async fn sweep_sessions(app: &App) -> Result<(), ServerError> {
+/// Ends sessions that are over, on one server; and broken uploads, on each.
+fn sweeping(app: &App) -> JoinHandle<()> {
+    let lease = Lease::new("sweep", app.read_side.server().to_owned());
+    let state = Arc::new(Mutex::new((lease, None::<Instant>)));
+    every(app, LEASE_EVERY, "sweeping sessions", move |app| {
+        let state = Arc::clone(&state);
+        async move {
+            let mut state = state.lock().await;
+            let (lease, last) = &mut *state;
+            let is_mine = lease.is_mine(&app.db).await?;
+            if last.is_none_or(|it| it.elapsed() >= REFRESH_EVERY) {
+                *last = Some(Instant::now());
+                sweep_staging(&app).await?;
+                if is_mine {
+                    app.db.expire_sessions(app.now()).await?;
+                }
+            }
+            Ok(())
+        }
+    })
+}
+
+/// Runs `job` again and again, `pause` after it ended, and says when it fails.
+fn every<F, R>(app: &App, pause: Duration, what: &'static str, job: F) -> JoinHandle<()>
+where
+    F: Fn(App) -> R + Send + 'static,
+    R: Future<Output = Result<(), ServerError>> + Send + 'static,
+{
+    let app = app.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(pause).await;
+            report(what, job(app.clone()).await);
+        }
+    })
+}
+
+async fn sweep_staging(app: &App) -> Result<(), ServerError> {
     let now = app.now();
-    app.db.expire_sessions(now).await?;
     let folder = app.staging.clone();
     let swept = tokio::task::spawn_blocking(move || staging::sweep(&folder, now)).await;
     swept.map_err(std::io::Error::other)??;

@@ -67,43 +67,59 @@ impl Default for Limits {
 /// A step of a publish after which a server under test aborts, as `kill -9` would end it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrashPoint {
+    /// The session is open; nothing was sent.
+    Opened,
     /// An archive was staged but is not in the store.
     Staged,
     /// An archive is in the store but not in the database.
     Stored,
+    /// An archive is in the store and in the database.
+    Arrived,
     /// All archives arrived; nothing else happened.
     BeforeCommit,
+    /// All rows are written, and not committed.
+    InCommit,
     /// The database has the change, the read side does not.
     Committed,
     /// Index entries are written, metadata is not.
     TargetsWritten,
     /// All metadata but the timestamp is written.
     BeforeTimestamp,
+    /// The database says that the change is readable, `timestamp.json` does not.
+    Switched,
     /// Everyone can see the change; its publisher was not told.
     Visible,
 }
 
 impl CrashPoint {
     /// Every point, in the order in which a publish passes them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
+        Self::Opened,
         Self::Staged,
         Self::Stored,
+        Self::Arrived,
         Self::BeforeCommit,
+        Self::InCommit,
         Self::Committed,
         Self::TargetsWritten,
         Self::BeforeTimestamp,
+        Self::Switched,
         Self::Visible,
     ];
 
     /// The word used on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Opened => "opened",
             Self::Staged => "staged",
             Self::Stored => "stored",
+            Self::Arrived => "arrived",
             Self::BeforeCommit => "before-commit",
+            Self::InCommit => "in-commit",
             Self::Committed => "committed",
             Self::TargetsWritten => "targets-written",
             Self::BeforeTimestamp => "before-timestamp",
+            Self::Switched => "switched",
             Self::Visible => "visible",
         }
     }

@@ -6,6 +6,7 @@
 //! DIR/keys/               signing keys (0600)
 //! DIR/admin-token         a token with every right (0600)
 //! DIR/staging/            uploads that are not checked yet
+//! DIR/server-id           what this server is called among those of one database
 //! DIR/serve.lock          held by the running server
 //! ```
 
@@ -25,7 +26,8 @@ use crate::rules::token::TokenText;
 use crate::staging;
 use crate::storage::sync_folder;
 
-/// What the token of `DIR/admin-token` is called.
+/// What the token of `DIR/admin-token` is called: on a database that several servers share,
+/// with the server's name after it.
 const ADMIN_TOKEN_NAME: &str = "admin-token";
 
 /// Why a data folder cannot be used.
@@ -105,18 +107,33 @@ impl DataFolder {
         staging::prepare(&staging).map_err(|source| failed(&staging, source))
     }
 
+    /// What this server is called among those that share a database: made at the first start.
+    pub(crate) fn server_id(&self) -> Result<String, SetupError> {
+        let place = self.path.join("server-id");
+        match fs::read_to_string(&place) {
+            Ok(text) if !text.trim().is_empty() => return Ok(text.trim().to_owned()),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&place, error));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        let id = random_hex::<8>();
+        write_secret(&place, &id).map_err(|source| failed(&place, source))?;
+        Ok(id)
+    }
+
     /// The signing keys, made where there are none and nothing is signed yet: other keys
     /// than those that the root names would only hide the loss. They are written beside
     /// their place and renamed, so that a killed first start leaves all of them or none.
     pub(crate) fn keys(&self, is_signed: bool) -> Result<KeySet, SetupError> {
+        if let Some(keys) = self.own_keys()? {
+            return Ok(keys);
+        }
         let place = self.path.join("keys");
         let wrap = |source| SetupError::Keys {
             path: place.clone(),
             source,
         };
-        if place.is_dir() {
-            return KeySet::load(&place).map_err(wrap);
-        }
         if is_signed {
             return Err(SetupError::KeysLost(place));
         }
@@ -128,6 +145,19 @@ impl DataFolder {
         Ok(keys)
     }
 
+    /// The signing keys that are in the folder.
+    pub(crate) fn own_keys(&self) -> Result<Option<KeySet>, SetupError> {
+        let place = self.path.join("keys");
+        if !place.is_dir() {
+            return Ok(None);
+        }
+        let keys = KeySet::load(&place);
+        keys.map(Some).map_err(|source| SetupError::Keys {
+            path: place,
+            source,
+        })
+    }
+
     /// The file with a token that may do everything, made where there is none.
     pub(crate) async fn admin_token(&self, db: &Db, now: Timestamp) -> Result<PathBuf, SetupError> {
         let place = self.path.join("admin-token");
@@ -136,8 +166,13 @@ impl DataFolder {
         }
         // A start that was killed half-way, or an operator who removed the file: what it
         // held, or would have held, is good for nothing from now on.
-        db.revoke_tokens(ADMIN_TOKEN_NAME, now).await?;
-        let token = create_token(db, ADMIN_TOKEN_NAME, vec![Scope::Admin], None, now).await?;
+        let name = if db.is_sqlite() {
+            ADMIN_TOKEN_NAME.to_owned()
+        } else {
+            format!("{ADMIN_TOKEN_NAME} {}", self.server_id()?)
+        };
+        db.revoke_tokens(&name, now).await?;
+        let token = create_token(db, &name, vec![Scope::Admin], None, now).await?;
         write_secret(&place, token.reveal()).map_err(|source| failed(&place, source))?;
         Ok(place)
     }

@@ -2,27 +2,43 @@
 //! bucket or `file://` could serve as they are.
 //!
 //! Everything but `timestamp.json` is written once under a name that holds its digest or
-//! version. A write that returned is durable.
+//! version. A write that returned is durable, but for those that say otherwise: what the
+//! database can give again need not wait for the disk.
 
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
+use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{GetOptions, GetRange, ObjectStore, ObjectStoreExt as _};
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
-use tokio_util::io::ReaderStream;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use url::Url;
+
+use crate::random::random_bytes;
+
+mod chunks;
+#[cfg(test)]
+mod conformance;
+mod hot;
+mod probe;
+
+use hot::Hot;
+pub(crate) use hot::{HOT_BYTES_MAX, HotFile};
 
 /// Bytes that are read or copied at a time.
 const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Objects of a bucket that are written at once.
+const WRITES_AT_ONCE: usize = 8;
 
 /// Why the storage could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +69,15 @@ pub(crate) struct ByteRange {
 /// The bytes of an object as they are read.
 pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;
 
+/// An object as a client is sent it.
+#[derive(Debug, Clone)]
+pub(crate) enum Found {
+    /// All of it.
+    Small(Arc<HotFile>),
+    /// Its length; [`Storage::stream`] gives the bytes.
+    Large(u64),
+}
+
 /// An object as a listing shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listed {
@@ -69,6 +94,11 @@ pub(crate) struct Storage {
     /// The folder behind `objects`, if there is one: staged files are renamed into it
     /// rather than copied, and read without the generic layer's small chunks.
     folder: Option<PathBuf>,
+    /// Whether `objects` is a bucket, whose service may have ways of its own.
+    is_bucket: bool,
+    /// Whether something was written that a power failure would take back.
+    is_unsettled: Arc<AtomicBool>,
+    hot: Hot,
 }
 
 impl Storage {
@@ -82,6 +112,13 @@ impl Storage {
         match url {
             None => Self::folder(&data.join("public")),
             Some(text) => match Url::parse(text) {
+                Ok(url) if url.scheme() == "memory" => Ok(Self {
+                    objects: Arc::new(InMemory::new()),
+                    folder: None,
+                    is_bucket: false,
+                    is_unsettled: Arc::default(),
+                    hot: Hot::default(),
+                }),
                 Ok(url) if url.scheme() == "file" => {
                     let folder = url
                         .to_file_path()
@@ -94,6 +131,9 @@ impl Storage {
                     Ok(Self {
                         objects: Arc::new(PrefixStore::new(store, prefix)),
                         folder: None,
+                        is_bucket: true,
+                        is_unsettled: Arc::default(),
+                        hot: Hot::default(),
                     })
                 }
                 Err(_) => Self::folder(FilePath::new(text)),
@@ -111,7 +151,82 @@ impl Storage {
         Ok(Self {
             objects: Arc::new(LocalFileSystem::new_with_prefix(&path)?.with_fsync(true)),
             folder: Some(path),
+            is_bucket: false,
+            is_unsettled: Arc::default(),
+            hot: Hot::default(),
         })
+    }
+
+    /// Whether a power failure can take back what [`Storage::put_hastily`] wrote.
+    pub(crate) const fn can_forget(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Writes a small object whole or not at all, as everybody sees it from now on; in a
+    /// folder it is durable only after [`Storage::settle`].
+    pub(crate) async fn put_hastily(
+        &self,
+        path: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<(), object_store::Error> {
+        let Some(folder) = &self.folder else {
+            return self.put(path, bytes).await;
+        };
+        // The generic layer's rules for paths hold here too.
+        let to = folder.join(Path::parse(path)?.as_ref());
+        let bytes = bytes.into();
+        self.is_unsettled.store(true, Ordering::Release);
+        let written = tokio::task::spawn_blocking(move || write_hastily(&to, &bytes)).await;
+        written
+            .expect("writing a file does not panic")
+            .map_err(generic)
+    }
+
+    /// Writes several small objects, as [`Storage::put_hastily`] does one.
+    pub(crate) async fn put_all_hastily(
+        &self,
+        files: Vec<(String, Bytes)>,
+    ) -> Result<(), object_store::Error> {
+        let Some(folder) = &self.folder else {
+            return futures_util::stream::iter(files)
+                .map(|(path, bytes)| async move { self.put(&path, bytes).await })
+                .buffer_unordered(WRITES_AT_ONCE)
+                .try_collect()
+                .await;
+        };
+        let files = files
+            .into_iter()
+            .map(|(path, bytes)| Ok((folder.join(Path::parse(path)?.as_ref()), bytes)))
+            .collect::<Result<Vec<_>, object_store::Error>>()?;
+        self.is_unsettled.store(true, Ordering::Release);
+        let written = tokio::task::spawn_blocking(move || {
+            files
+                .iter()
+                .try_for_each(|(to, bytes)| write_hastily(to, bytes))
+        });
+        written
+            .await
+            .expect("writing files does not panic")
+            .map_err(generic)
+    }
+
+    /// Makes everything durable that was written hastily before the call; says whether
+    /// there was anything.
+    pub(crate) async fn settle(&self) -> Result<bool, object_store::Error> {
+        let Some(folder) = &self.folder else {
+            return Ok(false);
+        };
+        if !self.is_unsettled.swap(false, Ordering::AcqRel) {
+            return Ok(false);
+        }
+        let folder = folder.clone();
+        let synced = tokio::task::spawn_blocking(move || sync_all_of(&folder)).await;
+        let synced = synced.expect("syncing a file system does not panic");
+        if let Err(error) = synced {
+            self.is_unsettled.store(true, Ordering::Release);
+            return Err(generic(error));
+        }
+        Ok(true)
     }
 
     /// Writes a small object, replacing what was there.
@@ -160,6 +275,34 @@ impl Storage {
         to.shutdown().await.map_err(generic)
     }
 
+    /// Moves a staged file to `path` where that is a folder's; it is durable only after
+    /// [`Storage::settle`].
+    pub(crate) async fn move_hastily(
+        &self,
+        path: &str,
+        staged: &FilePath,
+    ) -> Result<(), object_store::Error> {
+        let Some(folder) = &self.folder else {
+            return self.put_file(path, staged).await;
+        };
+        let to = folder.join(Path::parse(path)?.as_ref());
+        let from = staged.to_owned();
+        self.is_unsettled.store(true, Ordering::Release);
+        let moved = tokio::task::spawn_blocking(move || match std::fs::rename(&from, &to) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                std::fs::create_dir_all(to.parent().unwrap_or(&to))?;
+                std::fs::rename(&from, &to)
+            }
+            other => other,
+        });
+        match moved.await.expect("renaming a file does not panic") {
+            Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+                self.put_file(path, staged).await
+            }
+            other => other.map_err(generic),
+        }
+    }
+
     /// A small object's bytes; `None` where there is none.
     pub(crate) async fn read(&self, path: &str) -> Result<Option<Bytes>, object_store::Error> {
         match self.objects.get(&Path::parse(path)?).await {
@@ -167,6 +310,21 @@ impl Storage {
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// What a client is sent of an object: its bytes where it is small, else its length.
+    pub(crate) async fn find(&self, path: &str) -> Result<Option<Found>, object_store::Error> {
+        if let Some(file) = self.hot.get(path) {
+            return Ok(Some(Found::Small(file)));
+        }
+        let Some(length) = self.length(path).await? else {
+            return Ok(None);
+        };
+        if length > HOT_BYTES_MAX {
+            return Ok(Some(Found::Large(length)));
+        }
+        let bytes = self.read(path).await?;
+        Ok(bytes.map(|it| Found::Small(self.hot.keep(path, it))))
     }
 
     /// An object's length; `None` where there is none.
@@ -200,6 +358,7 @@ impl Storage {
 
     /// Takes an object away; one that is not there already is no error.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), object_store::Error> {
+        self.hot.forget(path);
         match self.objects.delete(&Path::parse(path)?).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error),
@@ -235,14 +394,8 @@ impl Storage {
     ) -> Result<ByteStream, object_store::Error> {
         let location = Path::parse(path)?;
         if let Some(folder) = &self.folder {
-            let mut file = tokio::fs::File::open(folder.join(path))
-                .await
-                .map_err(generic)?;
-            file.seek(io::SeekFrom::Start(range.start))
-                .await
-                .map_err(generic)?;
-            let part = file.take(range.length);
-            return Ok(ReaderStream::with_capacity(part, CHUNK_BYTES).boxed());
+            let file = folder.join(location.as_ref());
+            return chunks::stream(file, range).await.map_err(generic);
         }
         let options = GetOptions {
             range: Some(GetRange::Bounded(range.start..range.start + range.length)),
@@ -281,6 +434,38 @@ fn rename_durably(from: &FilePath, to: &FilePath) -> io::Result<()> {
     }
     std::fs::rename(from, to)?;
     sync_folder(parent)
+}
+
+/// Writes a file beside its place and renames it. Nothing waits for the disk.
+fn write_hastily(to: &FilePath, bytes: &[u8]) -> io::Result<()> {
+    let mut beside = to.as_os_str().to_owned();
+    // As the generic layer spells what is not finished: no listing shows it.
+    beside.push(format!("#{}", u32::from_le_bytes(random_bytes())));
+    let beside = PathBuf::from(beside);
+    let written = match std::fs::write(&beside, bytes) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(to.parent().unwrap_or(to))?;
+            std::fs::write(&beside, bytes)
+        }
+        other => other,
+    };
+    let renamed = written.and_then(|()| std::fs::rename(&beside, to));
+    if renamed.is_err() {
+        // What is left of it would only fill a disk that may be full.
+        let _ = std::fs::remove_file(&beside);
+    }
+    renamed
+}
+
+#[cfg(target_os = "linux")]
+fn sync_all_of(folder: &FilePath) -> io::Result<()> {
+    Ok(rustix::fs::syncfs(std::fs::File::open(folder)?)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn sync_all_of(_: &FilePath) -> io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
 }
 
 /// Makes the names in a folder durable.

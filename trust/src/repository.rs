@@ -91,9 +91,24 @@ pub struct Repository {
     bins: Arc<[String]>,
     snapshot: Arc<Listing>,
     timestamp: Arc<Listing>,
+    /// What is signed next has at least this version.
+    floor: u64,
 }
 
 impl Repository {
+    /// Takes `number` for whatever is signed next: its version is `number`, or one more than
+    /// its last where that is greater. Several signers of one registry each take a number that
+    /// nobody else was given, so that no two of them ever write one file name with different
+    /// bytes. Roots are outside of this: their numbers have no gaps (TUF 5.3.3).
+    pub const fn number_from(&mut self, number: u64) {
+        self.floor = number;
+    }
+
+    /// The version of the current timestamp.
+    pub fn timestamp_version(&self) -> u64 {
+        self.timestamp.version
+    }
+
     /// Changes targets: the roles that sign them, the snapshot and the timestamp are signed
     /// anew, nothing else. Returns no files where nothing changes.
     ///
@@ -270,6 +285,20 @@ impl Repository {
         })
     }
 
+    /// Whether any role may be signed with this key now.
+    pub fn names_key(&self, key_id: &str) -> bool {
+        let of_root = self.root.roles.values().map(|role| &role.keyids);
+        let delegated = self
+            .roles
+            .values()
+            .flat_map(|role| &role.signed.delegations)
+            .flat_map(|delegations| &delegations.roles)
+            .map(|role| &role.keyids);
+        of_root
+            .chain(delegated)
+            .any(|ids| ids.iter().any(|id| id == key_id))
+    }
+
     /// How each role stands.
     pub fn roles(&self) -> Vec<RoleState> {
         let state = |name: &str, version, expires| RoleState {
@@ -330,6 +359,11 @@ impl Repository {
                 }
             };
         }
+    }
+
+    /// The version that follows `version`.
+    fn after(&self, version: u64) -> u64 {
+        (version + 1).max(self.floor)
     }
 
     fn role_mut(&mut self, name: &str) -> &mut Targets {

@@ -19,13 +19,14 @@ pub(crate) struct ArchiveRow {
 type Columns = (String, i64, i64, i64, String, String);
 
 impl Db {
-    /// Remembers an archive; of one that is known already, that it came again, so that
+    /// Remembers an archive, which the next [`Db::flush`] makes durable; of one that is known already, that it came again, so that
     /// a collection of unneeded archives leaves it alone.
     pub(crate) async fn insert_archive(
         &self,
         archive: &ArchiveRow,
         now: Timestamp,
     ) -> Result<(), DbError> {
+        let mut hasty = self.hasty().await?;
         sqlx::query(
             "INSERT INTO archives (digest, size, unpacked, entries, format, manifest, stored_at) \
              VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (digest) \
@@ -38,7 +39,7 @@ impl Db {
         .bind(archive.format.as_str().to_owned())
         .bind(archive.manifest.clone())
         .bind(now.to_string())
-        .execute(self.pool())
+        .execute(hasty.connection())
         .await?;
         Ok(())
     }

@@ -26,6 +26,11 @@ pub(crate) const TABLES: &[Table] = &[
     Table::new("jobs", "serial, subject"),
 ];
 
+/// Tables that say what the servers of one database and storage do at the moment. A copy
+/// begins without them: its first server takes over what the storage's timestamp shows.
+#[cfg(test)]
+const NOT_COPIED: &[&str] = &["fresh_archives", "leases", "signing", "signing_keys"];
+
 /// A table of ours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Table {
@@ -246,7 +251,11 @@ mod tests {
     async fn every_table_of_the_schema_is_copied() {
         let folder = tempfile::tempdir().unwrap();
         let db = Db::open(None, folder.path()).await.unwrap();
-        let mut listed: Vec<_> = TABLES.iter().map(|it| it.name.to_owned()).collect();
+        let copied = TABLES.iter().map(|it| it.name);
+        let mut listed: Vec<_> = copied
+            .chain(NOT_COPIED.iter().copied())
+            .map(str::to_owned)
+            .collect();
         listed.sort();
         let rows: Vec<(String,)> = sqlx::query_as(
             "SELECT name FROM sqlite_master WHERE type = 'table' AND name <> '_sqlx_migrations' \

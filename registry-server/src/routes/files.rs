@@ -9,6 +9,7 @@ use provisioning_registry_api::paths;
 use super::serving::{Facts, Keep, bytes, object};
 use crate::app::App;
 use crate::problem::{Code, Refusal, ServerError};
+use crate::storage::Found;
 
 /// Bytes of the longest file name that file systems take.
 const FILE_NAME_BYTES_MAX: usize = 255;
@@ -22,18 +23,35 @@ pub(crate) async fn metadata(
     if !is_plain_component(&file) {
         return Err(nothing(&file));
     }
+    if file == "timestamp.json" {
+        let view = app.read_side.view();
+        let facts = Facts {
+            content_type: "application/json",
+            tag: &view.timestamp_tag,
+            keep: Keep::Revalidate,
+        };
+        return Ok(bytes(facts, &asked, view.timestamp.clone()));
+    }
     let path = format!("{}{file}", paths::METADATA);
-    let content = app.storage.read(&path).await?;
-    let content = content.ok_or_else(|| nothing(&file))?;
     let is_versioned = file.starts_with(|it: char| it.is_ascii_digit());
+    let keep = if is_versioned {
+        Keep::Forever
+    } else {
+        Keep::Revalidate
+    };
+    let (tag, content) = match app.storage.find(&path).await? {
+        None => return Err(nothing(&file)),
+        Some(Found::Small(it)) => (it.digest().to_owned(), it.bytes.clone()),
+        Some(Found::Large(_)) => {
+            let content = app.storage.read(&path).await?;
+            let content = content.ok_or_else(|| nothing(&file))?;
+            (Digest::of(&content).hex(), content)
+        }
+    };
     let facts = Facts {
         content_type: "application/json",
-        tag: &Digest::of(&content).hex(),
-        keep: if is_versioned {
-            Keep::Forever
-        } else {
-            Keep::Revalidate
-        },
+        tag: &tag,
+        keep,
     };
     Ok(bytes(facts, &asked, content))
 }

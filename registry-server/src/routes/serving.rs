@@ -6,10 +6,7 @@ use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 
 use crate::problem::{Code, Refusal, ServerError};
-use crate::storage::{ByteRange, Storage};
-
-/// Whole objects up to this size are read at once rather than streamed.
-const WHOLE_BYTES_MAX: u64 = 256 * 1024;
+use crate::storage::{ByteRange, Found, Storage};
 
 /// How long caches may keep an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,17 +73,15 @@ pub(crate) async fn object(
     facts: Facts<'_>,
     asked: &HeaderMap,
 ) -> Result<Response, ServerError> {
-    let Some(length) = storage.length(path).await? else {
-        return Err(Refusal::new(Code::NotFound, format!("there is no `{path}`")).into());
+    let length = match storage.find(path).await? {
+        None => return Err(Refusal::new(Code::NotFound, format!("there is no `{path}`")).into()),
+        Some(Found::Small(file)) => return Ok(bytes(facts, asked, file.bytes.clone())),
+        Some(Found::Large(length)) => length,
     };
     if is_known(asked, facts.tag) {
         return Ok(not_modified(facts));
     }
     let wanted = match asked_range(asked, facts.tag, length) {
-        Wanted::Whole if length <= WHOLE_BYTES_MAX => {
-            let found = storage.read(path).await?;
-            return Ok(bytes(facts, asked, found.unwrap_or_default()));
-        }
         Wanted::Whole => None,
         Wanted::Part(range) => Some(range),
         Wanted::Outside => return Ok(outside(length)),

@@ -272,7 +272,9 @@ async fn join_or_open(
     for declared in &row.declared {
         reserve(tx.connection(), &row, declared).await?;
     }
-    tx.commit().await?;
+    // Until something of it is published, losing it costs its owner a repetition.
+    tx.commit_hastily().await?;
+    app.may_crash(CrashPoint::Opened);
     Ok(row)
 }
 

@@ -9,7 +9,7 @@ use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::{Extension, Json};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt as _;
 use provisioning_package::{ARCHIVE_BYTES_MAX, ArchiveReport, Digest, inspect_archive};
 use provisioning_registry_api::paths;
@@ -28,6 +28,7 @@ use crate::rules::access::Principal;
 use crate::rules::manifest;
 use crate::rules::session::Event;
 use crate::settings::CrashPoint;
+use crate::settling::{self, SMALL_BYTES_MAX};
 use crate::staging::{Place, Sink};
 
 /// At which byte an upload goes on (as the IETF's resumable uploads name it).
@@ -163,7 +164,7 @@ async fn receive(
         .find_map(|it| it.size)
         .filter(|_| offset.is_some());
     let staged = match stage(app, body, digest, (place, sink), length).await? {
-        Arrival::Whole(staged) => staged,
+        Arrival::Whole(staged, fresh) => (staged, fresh),
         Arrival::Part => return Ok(()),
     };
     let accepted = accept(app, row, digest, staged).await;
@@ -227,8 +228,8 @@ fn too_large() -> Refusal {
 
 /// What became of a body.
 enum Arrival {
-    /// All of it, with the declared digest.
-    Whole(TempPath),
+    /// All of it, with the declared digest; its bytes where the file is not durable.
+    Whole(TempPath, Option<Bytes>),
     /// A part, which is kept.
     Part,
 }
@@ -260,13 +261,16 @@ async fn stage(
             (sink, chunk) = blocking(move || sink.take(chunk)).await?;
         }
     }
+    let is_small = sink.length() == 0 && chunk.len() <= SMALL_BYTES_MAX;
+    let fresh = (is_small && app.storage.can_forget()).then(|| chunk.clone().freeze());
     (sink, _) = blocking(move || sink.take(chunk)).await?;
     let total = sink.length();
     if length.is_some_and(|it| total < it) {
         blocking(move || place.keep(sink)).await?;
         return Ok(Arrival::Part);
     }
-    let (path, found) = blocking(move || sink.close()).await?;
+    let is_hasty = fresh.is_some();
+    let (path, found) = blocking(move || sink.close(is_hasty)).await?;
     if found != *digest {
         return Err(Refusal::new(
             Code::DigestMismatch,
@@ -280,7 +284,7 @@ async fn stage(
         .into());
     }
     app.may_crash(CrashPoint::Staged);
-    Ok(Arrival::Whole(path))
+    Ok(Arrival::Whole(path, fresh))
 }
 
 /// Inspects a staged archive and moves it into the store.
@@ -288,7 +292,7 @@ async fn accept(
     app: &App,
     row: &SessionRow,
     digest: &Digest,
-    staged: TempPath,
+    (staged, fresh): (TempPath, Option<Bytes>),
 ) -> Result<(), ServerError> {
     let permit = app
         .inspections
@@ -314,13 +318,18 @@ async fn accept(
         }
     };
     check(row, digest, &report)?;
-    app.storage
-        .put_file(&paths::archive(digest), &staged)
-        .await?;
+    let path = paths::archive(digest);
+    if let Some(bytes) = fresh {
+        app.storage.move_hastily(&path, &staged).await?;
+        settling::keep(app, digest, &bytes).await?;
+    } else {
+        app.storage.put_file(&path, &staged).await?;
+    }
     app.may_crash(CrashPoint::Stored);
     app.db
         .insert_archive(&archive_row(report), app.now())
         .await?;
+    app.may_crash(CrashPoint::Arrived);
     // A collection that was taking the same bytes away keeps the row back until it is done,
     // so what is there now stays.
     if app.storage.length(&paths::archive(digest)).await?.is_none() {

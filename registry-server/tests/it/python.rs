@@ -20,7 +20,7 @@ async fn python_tuf_reads_every_target_of_a_live_registry() {
         println!("skipped: {NEEDS_PYTHON}");
         return;
     };
-    let registry = Registry::start();
+    let registry = Registry::start_lasting();
     for spec in [
         "core@3.1.0",
         "redis@1.0.0",

@@ -10,7 +10,7 @@ const IMMUTABLE: &str = "max-age=31536000, immutable";
 
 #[tokio::test]
 async fn discovery_says_where_everything_is() {
-    let registry = Registry::start();
+    let registry = Registry::start_lasting();
     let response = registry.get(".well-known/provisioning-registry.json").await;
     let found: Discovery = json(response).await;
     assert_eq!(found.api.as_deref(), Some("api/v1/"));

@@ -24,6 +24,8 @@ use crate::database;
 /// A running registry; it is killed when dropped.
 pub(crate) struct Registry {
     folder: TempDir,
+    /// The flags that name what other servers may share with it.
+    shared: Vec<String>,
     process: Child,
     pub(crate) base: String,
     pub(crate) http: Client,
@@ -41,33 +43,69 @@ impl Registry {
     /// A fresh registry.
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self::start_in(folder, &[])
+        let storage = database::storage_arguments();
+        let storage: Vec<&str> = storage.iter().map(String::as_str).collect();
+        Self::start_in(folder, &storage)
+    }
+
+    /// A fresh registry whose files are in its folder, whatever the database: other programs
+    /// read them, or the server is started again over them.
+    pub(crate) fn start_lasting() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), &[])
+    }
+
+    /// A server of its own folder beside others of the same database and files.
+    pub(crate) fn start_beside(database: &str, storage: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = [
+            "--database",
+            database,
+            "--storage",
+            storage.to_str().unwrap(),
+        ];
+        Self::start_sharing(folder, shared.map(str::to_owned).to_vec())
+    }
+
+    /// A server over what is in `folder` and what `shared` names.
+    pub(crate) fn start_sharing(folder: TempDir, shared: Vec<String>) -> Self {
+        let (process, base) = spawn_with(folder.path(), &shared, &[]);
+        Self {
+            folder,
+            shared,
+            process,
+            base,
+            http: http(),
+        }
     }
 
     /// A registry over what is in `folder`.
     pub(crate) fn start_in(folder: TempDir, arguments: &[&str]) -> Self {
-        let (process, base) = spawn(folder.path(), arguments);
+        let shared = database::arguments(folder.path());
+        let (process, base) = spawn_with(folder.path(), &shared, arguments);
         Self {
             folder,
+            shared,
             process,
             base,
-            http: Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .unwrap(),
+            http: http(),
         }
     }
 
     /// Kills the server as `kill -9` does, and starts another one over what is left.
     pub(crate) fn kill_and_restart(&mut self, arguments: &[&str]) {
+        self.kill();
+        self.restart(arguments);
+    }
+
+    /// Kills the server as `kill -9` does.
+    pub(crate) fn kill(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        self.restart(arguments);
     }
 
     /// Starts a server over what a dead one left.
     pub(crate) fn restart(&mut self, arguments: &[&str]) {
-        let (process, base) = spawn(self.folder.path(), arguments);
+        let (process, base) = spawn_with(self.folder.path(), &self.shared, arguments);
         self.process = process;
         self.base = base;
     }
@@ -75,6 +113,11 @@ impl Registry {
     /// Waits for a server that ends by itself.
     pub(crate) fn wait(&mut self) -> ExitStatus {
         self.process.wait().unwrap()
+    }
+
+    /// The flags that name what other servers may share with it.
+    pub(crate) fn shared(&self) -> &[String] {
+        &self.shared
     }
 
     /// The process's number.
@@ -99,7 +142,7 @@ impl Registry {
             .args(arguments)
             .arg("--data")
             .arg(self.folder.path())
-            .args(database::arguments(self.folder.path()))
+            .args(&self.shared)
             .output()
             .unwrap()
     }
@@ -231,11 +274,18 @@ pub(crate) fn program() -> Command {
     command
 }
 
-fn spawn(folder: &Path, arguments: &[&str]) -> (Child, String) {
+fn http() -> Client {
+    Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap()
+}
+
+fn spawn_with(folder: &Path, shared: &[String], arguments: &[&str]) -> (Child, String) {
     let mut process = program()
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder)
-        .args(database::arguments(folder))
+        .args(shared)
         .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

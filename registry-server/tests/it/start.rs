@@ -2,7 +2,6 @@
 
 use std::process::Output;
 
-use crate::database;
 use crate::registry::{Registry, archive, program};
 
 /// Starts a server that is expected to refuse; it would otherwise run until `timeout`.
@@ -19,16 +18,13 @@ fn refused_start(arguments: &[&str], folder: &std::path::Path) -> String {
 
 #[tokio::test]
 async fn a_server_refuses_a_storage_that_other_keys_signed() {
-    let registry = Registry::start();
+    let registry = Registry::start_lasting();
     let redis = archive("redis@1.0.0", "x");
     registry.publish("redis@1.0.0", &[redis]).await.unwrap();
     let other = tempfile::tempdir().unwrap();
     let storage = registry.file("public");
     let storage = storage.to_str().unwrap();
-    let mut arguments = vec!["--storage", storage];
-    let shared = database::arguments(registry.file("").as_path());
-    arguments.extend(shared.iter().map(String::as_str));
-    let said = refused_start(&arguments, other.path());
+    let said = refused_start(&["--storage", storage], other.path());
     assert!(said.contains("its keys are not in"), "{said}");
     assert!(!other.path().join("keys").exists());
     // The one that runs keeps its token.
@@ -38,7 +34,7 @@ async fn a_server_refuses_a_storage_that_other_keys_signed() {
 
 #[tokio::test]
 async fn a_server_refuses_an_empty_database_in_the_place_of_a_lost_one() {
-    let registry = Registry::start();
+    let registry = Registry::start_lasting();
     let redis = archive("redis@1.0.0", "x");
     registry.publish("redis@1.0.0", &[redis]).await.unwrap();
     let copy = tempfile::tempdir().unwrap();

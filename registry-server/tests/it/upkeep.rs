@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::registry::{Archive, Registry, answer, archive, declared, program};
 
 async fn with_versions(specs: &[&str]) -> (Registry, Vec<Archive>) {
-    let registry = Registry::start();
+    let registry = Registry::start_lasting();
     let mut archives = Vec::new();
     for spec in specs {
         let built = archive(spec, spec);

@@ -46,11 +46,30 @@ impl Repository {
         Self::create_by(keys, &RolePlan::default(), now)
     }
 
+    /// The same, where all but the root carry the version `number` (or 1, where that is
+    /// greater): a start that was killed may have left files of lower numbers.
+    pub fn create_numbered(
+        keys: &KeySet,
+        number: u64,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<MetadataFile>), SignError> {
+        Self::make(keys, &RolePlan::default(), number, now)
+    }
+
     /// Makes and signs every role: root, `targets`, `release`, `extensions`, all 256 bins,
     /// snapshot and timestamp. Write the files in their order.
     pub fn create_by(
         keys: &KeySet,
         plan: &RolePlan,
+        now: Timestamp,
+    ) -> Result<(Self, Vec<MetadataFile>), SignError> {
+        Self::make(keys, plan, 1, now)
+    }
+
+    fn make(
+        keys: &KeySet,
+        plan: &RolePlan,
+        number: u64,
         now: Timestamp,
     ) -> Result<(Self, Vec<MetadataFile>), SignError> {
         let bins = bin_names();
@@ -74,6 +93,7 @@ impl Repository {
             bins,
             snapshot: Arc::new(unsigned_listing("snapshot", now)),
             timestamp: Arc::new(unsigned_listing("timestamp", now)),
+            floor: number,
         };
         let mut files = vec![repository.sign_root(keys, now)?];
         for name in names {

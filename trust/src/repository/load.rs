@@ -22,7 +22,20 @@ impl Repository {
     /// where it does not exist; it must be the folder that only the registry writes to, since
     /// versions and pins are checked here and signatures are not.
     pub fn load(read: &dyn Fn(&str) -> io::Result<Option<Vec<u8>>>) -> Result<Self, SignError> {
-        let (root, root_fingerprint) = latest_root(read)?;
+        Self::load_after(None, read)
+    }
+
+    /// The same, where another server signed since `before`: roles that are pinned as they
+    /// were are not read again.
+    pub fn reload(
+        before: &Self,
+        read: &dyn Fn(&str) -> io::Result<Option<Vec<u8>>>,
+    ) -> Result<Self, SignError> {
+        Self::load_after(Some(before), read)
+    }
+
+    fn load_after(before: Option<&Self>, read: Read<'_>) -> Result<Self, SignError> {
+        let (root, root_fingerprint) = latest_root(before, read)?;
         let (timestamp, _): (Listing, _) = file(read, "timestamp.json")?;
         let pin = timestamp
             .meta
@@ -34,6 +47,11 @@ impl Repository {
         let mut roles = BTreeMap::new();
         for (file_name, pin) in &snapshot.meta {
             let role_name = file_name.strip_suffix(".json").unwrap_or(file_name);
+            let known = before.and_then(|it| it.roles.get(role_name));
+            if let Some(role) = known.filter(|it| it.pin == *pin) {
+                roles.insert(role_name.to_owned(), role.clone());
+                continue;
+            }
             let name = format!("{}.{file_name}", pin.version);
             let bytes = bytes_of(read, &name)?
                 .ok_or_else(|| SignError::damaged(&name, "does not exist"))?;
@@ -46,7 +64,7 @@ impl Repository {
             };
             roles.insert(role_name.to_owned(), role);
         }
-        let bins = bin_names();
+        let bins = before.map_or_else(bin_names, |it| Arc::clone(&it.bins));
         let fixed = ["targets", "release", "extensions"];
         for needed in fixed.into_iter().chain(bins.iter().map(String::as_str)) {
             if !roles.contains_key(needed) {
@@ -54,27 +72,35 @@ impl Repository {
             }
         }
         Ok(Self {
-            root: Arc::new(root),
+            root,
             root_fingerprint,
             roles,
             bins,
             snapshot: Arc::new(snapshot),
             timestamp: Arc::new(timestamp),
+            floor: 0,
         })
     }
 }
 
 /// The newest root. A root counts as soon as it is written: clients walk the numbers, not a
 /// pin.
-fn latest_root(read: Read<'_>) -> Result<(Root, Digest), SignError> {
-    let (mut root, bytes): (Root, _) = file(read, "1.root.json")?;
-    let mut fingerprint = Digest::of(&bytes);
-    for version in 2..ROOTS_MAX {
+fn latest_root(
+    before: Option<&Repository>,
+    read: Read<'_>,
+) -> Result<(Arc<Root>, Digest), SignError> {
+    let (mut root, mut fingerprint) = if let Some(before) = before {
+        (Arc::clone(&before.root), before.root_fingerprint)
+    } else {
+        let (root, bytes): (Root, _) = file(read, "1.root.json")?;
+        (Arc::new(root), Digest::of(&bytes))
+    };
+    for version in root.version + 1..ROOTS_MAX {
         let name = format!("{version}.root.json");
         let Some(bytes) = bytes_of(read, &name)? else {
             break;
         };
-        root = parse(&name, &bytes)?;
+        root = Arc::new(parse(&name, &bytes)?);
         fingerprint = Digest::of(&bytes);
     }
     Ok((root, fingerprint))

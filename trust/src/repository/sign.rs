@@ -41,10 +41,10 @@ impl Repository {
         now: Timestamp,
     ) -> Result<MetadataFile, SignError> {
         let role_keys = self.keys_of(name)?;
+        let version = self.after(self.roles[name].signed.version);
         let signed = self.role_mut(name);
-        signed.version += 1;
+        signed.version = version;
         signed.expires = expiry(name, now);
-        let version = signed.version;
         let (bytes, signatures) = signed_bytes(keys, name, &role_keys, signed)?;
         let role = self.roles.get_mut(name).expect("it was just signed");
         role.signatures = signatures;
@@ -60,8 +60,9 @@ impl Repository {
         keys: &KeySet,
         now: Timestamp,
     ) -> Result<MetadataFile, SignError> {
+        let version = self.after(self.snapshot.version);
         let snapshot = Arc::make_mut(&mut self.snapshot);
-        snapshot.version += 1;
+        snapshot.version = version;
         snapshot.expires = expiry("snapshot", now);
         snapshot.meta = self
             .roles
@@ -84,8 +85,9 @@ impl Repository {
         keys: &KeySet,
         now: Timestamp,
     ) -> Result<MetadataFile, SignError> {
+        let version = self.after(self.timestamp.version);
         let timestamp = Arc::make_mut(&mut self.timestamp);
-        timestamp.version += 1;
+        timestamp.version = version;
         timestamp.expires = expiry("timestamp", now);
         let role = self.root_keys("timestamp")?;
         let (bytes, _) = signed_bytes(keys, "timestamp", role, &*self.timestamp)?;

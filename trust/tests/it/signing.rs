@@ -1,7 +1,7 @@
 //! What the signer writes, when, and how it comes back after a crash.
 
 use jiff::SignedDuration;
-use provisioning_trust::{Repository, SignError, TargetChange};
+use provisioning_trust::{MetadataFile, Repository, SignError, TargetChange};
 use serde_json::Value;
 
 use crate::registry::{TestRegistry, facts, hours};
@@ -228,4 +228,45 @@ fn a_missing_or_changed_metadata_file_is_named_when_loading() {
             assert!(text.contains(name), "{text}");
         }
     }
+}
+
+#[tokio::test]
+async fn signers_with_numbers_of_their_own_write_no_name_twice_and_clients_follow() {
+    let mut registry = TestRegistry::new();
+    registry.publish(&[("versions.toml", "one")]);
+    let signed = |text: &[u8], number| {
+        let mut repository = registry.repository.clone();
+        repository.number_from(number);
+        let change = TargetChange {
+            path: "versions.toml".to_owned(),
+            facts: Some(facts(text)),
+        };
+        let files = repository
+            .apply(&registry.keys, &[change], registry.now)
+            .unwrap();
+        (repository, files)
+    };
+    let (_, stopped) = signed(b"of a signer that was stopped", 5);
+    let (next, files) = signed(b"two", 9);
+    let names = |files: &[MetadataFile]| -> Vec<String> {
+        files.iter().map(|file| file.name.clone()).collect()
+    };
+    assert_eq!(
+        names(&files),
+        ["9.release.json", "9.snapshot.json", "timestamp.json"]
+    );
+    // It goes on too late: its files are there, and nothing refers to them.
+    registry.write(&files);
+    registry.write(&stopped[..2]);
+    assert_eq!(next.timestamp_version(), 9);
+    let loaded = registry.reload();
+    assert_eq!(loaded.roles(), next.roles());
+    registry.repository = loaded;
+    let state = tempfile::tempdir().unwrap();
+    registry.client(state.path()).await.unwrap();
+    registry.repository.number_from(12);
+    registry.publish(&[("versions.toml", "three")]);
+    let mut client = registry.client(state.path()).await.unwrap();
+    let found = client.target("versions.toml", registry.now).await.unwrap();
+    assert_eq!(found, Some(b"three".to_vec()));
 }
