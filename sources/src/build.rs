@@ -32,6 +32,9 @@ pub enum BuildError {
     /// An action failed.
     #[error(transparent)]
     Action(#[from] ActionError),
+    /// Patches cannot be made.
+    #[error(transparent)]
+    Patches(#[from] crate::patches::PatchError),
     /// A tree's facts make no sense.
     #[error(transparent)]
     Facts(#[from] SourceError),

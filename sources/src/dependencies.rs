@@ -57,6 +57,13 @@ pub fn dependencies(
         .collect()
 }
 
+/// What a package is called in a registry: as its manifest says, else by its downstream name.
+pub fn registry_name(values: &Effective, texts: &SourceTexts<'_>) -> String {
+    let manifest = find_manifest(values, texts);
+    let named = manifest.and_then(|(_, text)| of_manifest(&text).0);
+    named.unwrap_or_else(|| short(values.downstream_name()).to_owned())
+}
+
 /// The manifest of a package and its path: the key `manifest`, else the first of its paths
 /// that has one.
 pub fn find_manifest(values: &Effective, texts: &SourceTexts<'_>) -> Option<(String, String)> {

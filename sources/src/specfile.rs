@@ -117,6 +117,102 @@ impl Specfile {
         self.0.splice(next..next, entry);
     }
 
+    /// Takes the changelog of another specfile in place of its own, where that has one.
+    pub fn take_changelog(&mut self, other: &Self) {
+        let Some(theirs) = other.changelog() else {
+            return;
+        };
+        let lines = other.0[theirs].to_vec();
+        match self.changelog() {
+            Some(own) => {
+                self.0.splice(own, lines);
+            }
+            None => self.0.extend(lines),
+        }
+    }
+
+    /// The lines of `%changelog`, its header included.
+    fn changelog(&self) -> Option<std::ops::Range<usize>> {
+        let start = self.0.iter().position(|it| it.trim_end() == "%changelog")?;
+        let is_section = |it: &String| SECTIONS.contains(&first_word(it));
+        let next = self.0[start + 1..].iter().position(is_section);
+        Some(start..next.map_or(self.0.len(), |it| start + 1 + it))
+    }
+
+    /// Adds a patch behind the last one, or behind the last source. `number` is the one that
+    /// is asked for; false if a patch has it or a later one already. A patch that the
+    /// specfile names is left as it is.
+    pub fn add_patch(
+        &mut self,
+        location: &str,
+        number: Option<u64>,
+        comment: &str,
+        digits: usize,
+    ) -> bool {
+        let patches = self.numbered("Patch");
+        if patches.iter().any(|(at, _)| self.location(*at) == location) {
+            return true;
+        }
+        let last = patches.iter().map(|(_, number)| *number).max();
+        if number.is_some_and(|it| last.is_some_and(|last| it <= last)) {
+            return false;
+        }
+        let number = number.unwrap_or_else(|| last.map_or(1, |it| it + 1));
+        let behind = patches.last().or(self.numbered("Source").last()).copied();
+        let at = behind.map_or(0, |(at, _)| at + 1);
+        let mut lines = Vec::new();
+        if patches.is_empty() && behind.is_some() {
+            lines.push(String::new());
+        }
+        let commented = comment
+            .lines()
+            .map(|it| format!("# {it}").trim_end().replace('%', "%%"));
+        lines.extend(commented);
+        lines.push(format!("Patch{number:0digits$}: {location}"));
+        self.0.splice(at..at, lines);
+        true
+    }
+
+    /// Takes the patches out, with the comments right above them; their numbers and names.
+    pub fn take_patches(&mut self) -> Vec<(u64, String)> {
+        let found = self.numbered("Patch");
+        let taken: Vec<(u64, String)> = found
+            .iter()
+            .map(|(at, number)| (*number, self.location(*at).to_owned()))
+            .collect();
+        for (at, _) in found.iter().rev() {
+            let above = self.0[..*at].iter().rev();
+            let comments = above.take_while(|it| it.starts_with('#')).count();
+            self.0.drain(at - comments..=*at);
+        }
+        taken
+    }
+
+    /// Where the numbered tags of a name are, and their numbers.
+    fn numbered(&self, name: &str) -> Vec<(usize, u64)> {
+        let is_section = |it: &String| SECTIONS.contains(&first_word(it));
+        let end = self.0.iter().position(is_section).unwrap_or(self.0.len());
+        let mut next = 0;
+        let mut found = Vec::new();
+        for (at, line) in self.0[..end].iter().enumerate() {
+            let tag = line.split_once(':').map(|(tag, _)| tag.trim());
+            let rest = tag.and_then(|it| it.get(..name.len()).zip(it.get(name.len()..)));
+            let Some((_, digits)) = rest.filter(|(head, _)| head.eq_ignore_ascii_case(name)) else {
+                continue;
+            };
+            if digits.is_empty() || digits.chars().all(|it| it.is_ascii_digit()) {
+                let number = digits.parse().unwrap_or(next);
+                next = number + 1;
+                found.push((at, number));
+            }
+        }
+        found
+    }
+
+    fn location(&self, at: usize) -> &str {
+        self.0[at].split_once(':').map_or("", |(_, it)| it.trim())
+    }
+
     fn find_tag(&self, name: &str) -> Option<usize> {
         let is_section = |it: &String| {
             let word = it.split_whitespace().next().unwrap_or_default();
@@ -136,6 +232,10 @@ impl Specfile {
             matches!(keyword, "%global" | "%define") && words.next() == Some(name)
         })
     }
+}
+
+fn first_word(line: &str) -> &str {
+    line.split_whitespace().next().unwrap_or_default()
 }
 
 /// The name of a macro that is the whole of a value.
@@ -186,5 +286,31 @@ mod tests {
                 "%changelog\n* Tue Jan 02 2024 B <b@c> - 2.0-3\n- 100%% new\n * odd\n\n",
             );
         assert_eq!(spec.text(), expected);
+    }
+
+    #[test]
+    fn patches_follow_the_last_one_and_never_change_their_order() {
+        let mut spec = Specfile::new(SPEC);
+        assert!(spec.add_patch("a.patch", None, "100% of it\n\nAuthor: A", 4));
+        assert!(spec.add_patch("b.patch", Some(7), "", 1));
+        assert!(spec.add_patch("a.patch", None, "", 1));
+        assert!(!spec.add_patch("c.patch", Some(7), "", 1));
+        assert!(spec.add_patch("c.patch", None, "", 1));
+        let added = "\n# 100%% of it\n#\n# Author: A\nPatch0001: a.patch\nPatch7: b.patch\nPatch8: c.patch\n";
+        let expected = SPEC.replace("tar.gz\n", &format!("tar.gz\n{added}"));
+        assert_eq!(spec.text(), expected);
+    }
+
+    #[test]
+    fn a_changelog_is_taken_from_the_other_specfile_whole() {
+        let mut spec = Specfile::new("Name: a\n%changelog\n* new\n\n%files\nx\n");
+        spec.take_changelog(&Specfile::new("Name: b\n%changelog\n* old\n- it\n"));
+        assert_eq!(
+            spec.text(),
+            "Name: a\n%changelog\n* old\n- it\n\n%files\nx\n"
+        );
+        let unchanged = spec.clone();
+        spec.take_changelog(&Specfile::new("Name: b\n"));
+        assert_eq!(spec, unchanged);
     }
 }

@@ -11,6 +11,7 @@ use std::process::Command;
 use crate::actions::{Variables, base_variables, run_action};
 use crate::build::{BuildError, BuildInput, current_version, root_folder};
 use crate::dependencies::{SourceTexts, find_specfile};
+use crate::patches::{add_to_specfile, make_patches, upstream_commit};
 use crate::specfile::Specfile;
 use crate::version::{last_tag, sanitize};
 
@@ -48,6 +49,7 @@ pub fn prepare_sources(input: &BuildInput<'_>) -> Result<Prepared, BuildError> {
     if !input.values.is_true("preserve_spec") {
         change_specfile(input, &specfile, &version, &archive, &mut variables)?;
     }
+    add_patches(input, &specfile, &variables)?;
     run_action("post-modifications", input.values, root, &variables)?;
     Ok(Prepared { specfile, version })
 }
@@ -85,7 +87,8 @@ fn make_archive(
 ) -> Result<String, BuildError> {
     let root = &input.snapshot.root;
     let beside = specfile.parent().unwrap_or(root);
-    let made = match run_action("create-archive", input.values, root, variables)? {
+    let outputs = run_action("create-archive", input.values, root, variables)?;
+    let made = match &outputs {
         // The last line that is a file is the archive.
         Some(outputs) => outputs
             .iter()
@@ -98,7 +101,7 @@ fn make_archive(
                 package: input.package.to_owned(),
                 message: "no line of its output is the path of a file".to_owned(),
             })?,
-        None => crate::build::build_plain(input, version, beside)?.archive,
+        None => own_archive(input, version, beside)?,
     };
     let name = made.file_name().unwrap_or_default().to_owned();
     let target = beside.join(&name);
@@ -109,6 +112,58 @@ fn make_archive(
         })?;
     }
     Ok(name.to_string_lossy().into_owned())
+}
+
+/// The archive without the commits on top of the upstream, which are patches.
+fn own_archive(
+    input: &BuildInput<'_>,
+    version: &str,
+    beside: &Path,
+) -> Result<PathBuf, BuildError> {
+    let mut snapshot = input.snapshot.clone();
+    if let Some(upstream) = upstream_ref(input) {
+        snapshot.commit = upstream_commit(&input.snapshot.at_root(), upstream)?;
+    }
+    let input = BuildInput {
+        snapshot: &snapshot,
+        ..*input
+    };
+    Ok(crate::build::build_plain(&input, version, beside)?.archive)
+}
+
+fn upstream_ref<'i>(input: &BuildInput<'i>) -> Option<&'i str> {
+    input
+        .values
+        .text("upstream_ref")
+        .filter(|it| !it.is_empty())
+}
+
+/// The patches of a package with an upstream, beside the specfile and named in it.
+fn add_patches(
+    input: &BuildInput<'_>,
+    specfile: &Path,
+    variables: &Variables,
+) -> Result<(), BuildError> {
+    let root = &input.snapshot.root;
+    if upstream_ref(input).is_none()
+        || run_action("create-patches", input.values, root, variables)?.is_some()
+    {
+        return Ok(());
+    }
+    let git = input.snapshot.at_root();
+    let patches = make_patches(&git, &input.snapshot.commit, input.values)?;
+    let beside = specfile.parent().unwrap_or(root);
+    for patch in &patches {
+        let path = beside.join(&patch.name);
+        fs::write(&path, &patch.content).map_err(|source| BuildError::Io { path, source })?;
+    }
+    let failed = |source| BuildError::Io {
+        path: specfile.to_owned(),
+        source,
+    };
+    let mut spec = Specfile::new(&fs::read_to_string(specfile).map_err(failed)?);
+    add_to_specfile(&mut spec, &patches, input.values)?;
+    fs::write(specfile, spec.text()).map_err(failed)
 }
 
 fn change_specfile(

@@ -1,7 +1,7 @@
 //! The keys of a package or a job: what each takes, and what it is when nobody says.
 //!
-//! They are Packit's (1.17), with its defaults, and `handle`, `manifest` and `extend` beside
-//! them. A key that Packit learns is one line here.
+//! They are Packit's (1.17), with its defaults, and `handle`, `manifest`, `forge`,
+//! `build_service` and `extend` beside them. A key that Packit learns is one line here.
 
 use serde_json::Value as Json;
 
@@ -134,6 +134,13 @@ const OSH: &[Key] = &[
     maybe("config", Kind::Text),
     maybe("profile", Kind::Text),
 ];
+const FORGES: &[&str] = &["forgejo", "gitea", "github", "gitlab"];
+const FORGE: &[Key] = &[
+    set("kind", Kind::Choice(FORGES), r#""forgejo""#),
+    maybe("url", Kind::Text),
+    maybe("project", Kind::Text),
+];
+const BUILD_SERVICE: &[Key] = &[maybe("url", Kind::Text)];
 const INSTANCES: &[&str] = &["dev", "stg", "prod"];
 const BOOTSTRAPS: &[&str] = &["default", "on", "off", "image"];
 
@@ -265,6 +272,8 @@ pub(super) const KEYS: &[Key] = &[
     set("skip_missing_branched_composes", Kind::Bool, "false"),
     // Ours.
     maybe("manifest", Kind::Path),
+    maybe("forge", Kind::Nested(FORGE)),
+    maybe("build_service", Kind::Nested(BUILD_SERVICE)),
     maybe(HANDLE_PATHS, Kind::Globs),
     or(HANDLE_IGNORE_PATHS, Kind::Globs, "[]"),
 ];
@@ -316,6 +325,8 @@ pub(super) const ACTIONS: &[&str] = &[
     "post-modifications",
     "changelog-entry",
     "commit-message",
+    // Ours: what a job of the kind `test` runs.
+    "test",
 ];
 
 /// The options that a target may have.

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 const NOT_COMPARED: &[&str] = &["dist_git_base_url", "dist_git_namespace"];
 
 /// Keys of ours, and of jobs, that Packit's packages have not.
-const OURS: &[&str] = &["handle", "manifest"];
+const OURS: &[&str] = &["handle", "manifest", "forge", "build_service"];
 const OF_JOB: &[(&str, bool)] = &[
     ("skip_build", false),
     ("skip_install", false),
