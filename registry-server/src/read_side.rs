@@ -32,7 +32,6 @@ use provisioning_registry_api::discovery::{Discovery, PROTOCOL};
 use provisioning_registry_api::paths;
 use provisioning_trust::{KeySet, MetadataFile, Repository, SignError};
 use tokio::sync::Mutex;
-use tokio_util::task::AbortOnDropHandle;
 
 use crate::app::App;
 use crate::db::signing::{Shown, SigningRight, SigningRow};
@@ -444,21 +443,20 @@ impl ReadSide {
     }
 }
 
-/// Says that this server lives for as long as `signing` takes. A task of its own does so: one
-/// that waited inside this one for a writer's turn could keep the very signing from going on that
-/// has it.
+/// Says that this server lives for as long as `signing` takes.
 async fn while_beating<T>(
     db: &Db,
     right: &SigningRight,
     signing: impl Future<Output = Result<T, ServerError>>,
 ) -> Result<T, ServerError> {
-    let (db, right) = (db.clone(), right.clone());
-    let _beating = AbortOnDropHandle::new(tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(turn::BEAT_EVERY).await;
-            // A database that does not answer is found out by the signing itself.
-            let _ = db.beat_signing(&right).await;
+    let mut signing = std::pin::pin!(signing);
+    loop {
+        tokio::select! {
+            done = &mut signing => return done,
+            () = tokio::time::sleep(turn::BEAT_EVERY) => {
+                // A database that does not answer is found out by the signing itself.
+                let _ = db.beat_signing(right).await;
+            }
         }
-    }));
-    signing.await
+    }
 }

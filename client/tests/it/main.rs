@@ -46,6 +46,7 @@ mod schemas;
 mod self_uninstall;
 mod self_update;
 mod shell_files;
+mod source;
 mod text;
 mod web_server;
 mod workspace;

@@ -236,9 +236,19 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
 const RUN_ELSEWHERE: &[&str] = &[
     "self uninstall",
     "self update",
+    "source copr-build",
+    "source init",
     "source local-build",
+    "source mirror",
     "source prepare-sources",
+    "source propose",
+    "source run",
     "source srpm",
+    "source status",
+    "source sync-from-downstream",
+    "source test",
+    "source update-downstream",
+    "source update-source",
     "workspace update",
 ];
 
@@ -316,6 +326,26 @@ fn of_an_author(runner: &mut Runner, author: &Client) {
     runner.ok(author, &["source", "show", "-C", "tree"]);
     let changed = ["--changed-files", "tree/changed", "-C", "tree"];
     runner.ok(author, &[&["source", "affected"], &changed[..]].concat());
+    runner.ok(
+        author,
+        &["source", "validate", "--in-registry", "-C", "tree"],
+    );
+    author.write(
+        "tree/core/manifest.toml",
+        "[extension]\nname = \"nowhere\"\n",
+    );
+    let unknown = author.error(1, &["source", "validate", "--in-registry", "-C", "tree"]);
+    let said = unknown["causes"].to_string();
+    assert!(
+        said.contains("the registry has no package `nowhere`"),
+        "{said}"
+    );
+    std::fs::remove_file(author.home().join("tree/core/manifest.toml")).unwrap();
+    let with_bundles = ["source", "affected", "--bundles"];
+    runner.ok(author, &[&with_bundles[..], &changed[..]].concat());
+    let found = author.json(&[&with_bundles[..], &changed[..]].concat());
+    let bundles = found["bundles"].as_array().unwrap();
+    assert!(bundles.iter().any(|it| it["bundle"] == "stable-3.2"));
     of_a_repository(runner, author);
     runner.ok(author, &["package", "unpack", archive, "--to", "unpacked"]);
     runner.ok(author, &["publish", archive]);

@@ -7,10 +7,13 @@ use provisioning_sources::affected::{Affected, AffectedPackage, Reason, add_depe
 use provisioning_sources::config::{Purpose, SourceConfig};
 use provisioning_sources::dependencies::{SourceTexts, dependencies};
 use provisioning_sources::git::Git;
+use serde::Serialize;
 
 use super::{Repository, RepositoryArgs};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+
+mod bundles;
 
 /// How many reasons the text form gives for one package.
 const REASONS_SHOWN: usize = 3;
@@ -36,6 +39,9 @@ pub(crate) struct Args {
     /// Also the packages of the repository that depend on touched ones
     #[arg(long)]
     dependents: bool,
+    /// Also the published bundles of the registry that have touched packages
+    #[arg(long)]
+    bundles: bool,
     /// Print one line of JSON for a CI matrix: `{"include": [{"package": …}]}`
     #[arg(long)]
     matrix: bool,
@@ -92,13 +98,36 @@ pub(crate) fn run(args: &Args, repository: &RepositoryArgs, context: &Context) -
     let changed = args.change.files(&repository, context)?;
     let mut found = touched(&config, &changed, args.dependents, &repository)?;
     keep(&mut found, &chosen);
+    let bundles = if args.bundles {
+        bundles::containing(&found, &config, &repository, context)?
+    } else {
+        Vec::new()
+    };
+    let document = Document {
+        affected: found,
+        bundles,
+    };
     if args.matrix {
-        let line = matrix(&found, &config);
+        let line = matrix(&document, &config);
         context.output.raw(format!("{line}\n").as_bytes())?;
         return Ok(Exit::Done);
     }
-    context.output.result(&found, |out| write(&found, out))?;
+    context.output.result(&document, |out| {
+        write(&document.affected, out)?;
+        for it in &document.bundles {
+            writeln!(out, "{} is in {} #{}", it.package, it.bundle, it.sequence)?;
+        }
+        Ok(())
+    })?;
     Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Document {
+    #[serde(flatten)]
+    affected: Affected,
+    /// Bundles that have touched packages, where they were asked for.
+    bundles: Vec<bundles::Containing>,
 }
 
 /// What these files touch.
@@ -129,8 +158,13 @@ fn keep(found: &mut Affected, chosen: &[String]) {
 }
 
 /// A matrix as GitHub's and Forgejo's workflows take it.
-fn matrix(found: &Affected, config: &SourceConfig) -> String {
-    let include: Vec<serde_json::Value> = found
+fn matrix(document: &Document, config: &SourceConfig) -> String {
+    let bundles = |package: &str| -> Vec<&str> {
+        let found = document.bundles.iter().filter(|it| it.package == package);
+        found.map(|it| it.bundle.as_str()).collect()
+    };
+    let include: Vec<serde_json::Value> = document
+        .affected
         .packages
         .iter()
         .map(|it| {
@@ -139,6 +173,7 @@ fn matrix(found: &Affected, config: &SourceConfig) -> String {
                 "package": it.package,
                 "downstream": values.map(provisioning_sources::config::Effective::downstream_name),
                 "paths": values.map(provisioning_sources::config::Effective::paths),
+                "bundles": bundles(&it.package),
             })
         })
         .collect();

@@ -138,6 +138,7 @@ impl From<BuildError> for Failure {
             }
             BuildError::Git(_)
             | BuildError::Action(_)
+            | BuildError::Patches(_)
             | BuildError::Facts(_)
             | BuildError::Archive { .. }
             | BuildError::Manifest { .. }

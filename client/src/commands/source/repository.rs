@@ -29,7 +29,7 @@ pub(crate) struct Repository {
     pub(crate) name: String,
     text: String,
     /// The clone of a URL, which ends with this value.
-    _clone: Option<TempDir>,
+    clone: Option<TempDir>,
 }
 
 /// A problem as data.
@@ -49,14 +49,14 @@ impl Repository {
         purpose: Purpose,
         context: &Context,
     ) -> Outcome<Self> {
-        let (folder, clone) = locate(&args.repository, context)?;
+        let (folder, clone) = locate(args.repository(), context)?;
         let found = match &args.source_config {
             Some(file) => given(file, &folder, context),
             None => find_config(&folder, purpose)?,
         };
         let path = found.root.join(&found.file);
         let name = match &clone {
-            Some(_) => name_of_url(&args.repository),
+            Some(_) => name_of_url(args.repository()),
             None => name_of_folder(&found.root),
         };
         Ok(Self {
@@ -64,8 +64,13 @@ impl Repository {
             root: found.root,
             file: found.file,
             name,
-            _clone: clone,
+            clone,
         })
+    }
+
+    /// Whether it is the clone of a URL, which ends with the command.
+    pub(crate) fn is_clone(&self) -> bool {
+        self.clone.is_some()
     }
 
     /// The configuration, and everything that is wrong with it.

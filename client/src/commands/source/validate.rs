@@ -2,15 +2,20 @@
 
 use std::path::PathBuf;
 
+use provisioning_package::PackageName;
 use provisioning_sources::config::{Purpose, SourceConfig, check_tree};
+use provisioning_sources::dependencies::{SourceTexts, find_manifest, registry_name};
 use provisioning_sources::problem::Problems;
 use provisioning_sources::tree::FolderTree;
 use serde::Serialize;
+use tokio::runtime::Handle;
+use tokio::task::block_in_place;
 
 use super::repository::ProblemDocument;
 use super::{Repository, RepositoryArgs};
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
+use crate::registry::RegistryReader;
 
 /// Report everything that is wrong with the source configuration
 ///
@@ -24,6 +29,9 @@ pub(crate) struct Args {
     /// A folder of downstream repositories, which must hold every package's
     #[arg(long, value_name = "DIR")]
     downstream_store: Option<PathBuf>,
+    /// Also ask the registry, which must have every package that has a manifest
+    #[arg(long)]
+    in_registry: bool,
 }
 
 #[derive(Serialize)]
@@ -44,6 +52,10 @@ pub(crate) fn run(args: &Args, repository: &RepositoryArgs, context: &Context) -
     let config = only(config, &args.packages)?;
     check_tree(&config, &FolderTree::new(&repository.root), &mut problems);
     check_store(args, &config, context, &mut problems);
+    if args.in_registry {
+        let work = check_registry(&config, &repository, context, &mut problems);
+        block_in_place(|| Handle::current().block_on(work))?;
+    }
     if problems.has_errors() {
         return Err(repository.refusal(&problems));
     }
@@ -92,6 +104,33 @@ fn check_store(args: &Args, config: &SourceConfig, context: &Context, problems: 
             problems.error(at, message);
         }
     }
+}
+
+/// Names that the registry does not have.
+async fn check_registry(
+    config: &SourceConfig,
+    repository: &Repository,
+    context: &Context,
+    problems: &mut Problems,
+) -> Outcome<()> {
+    let read = |path: &str| std::fs::read_to_string(repository.root.join(path)).ok();
+    let texts = SourceTexts { read: &read };
+    let mut registry = RegistryReader::open(context).await?;
+    for (_, package) in &config.packages {
+        let values = &package.effective;
+        if find_manifest(values, &texts).is_none() {
+            continue;
+        }
+        let name = registry_name(values, &texts);
+        let is_there = match PackageName::parse(&name) {
+            Ok(parsed) => registry.entry(&parsed).await?.is_some(),
+            Err(_) => false,
+        };
+        if !is_there {
+            problems.error(package.at, format!("the registry has no package `{name}`"));
+        }
+    }
+    Ok(())
 }
 
 fn count(number: usize, noun: &str) -> String {
