@@ -28,13 +28,13 @@ class Command:
 @dataclass
 class Figure:
     seconds: float
-    peak_mib: float
+    peak_mib: float | None = None
 
 
 class Bench:
     def __init__(self, asked, work, base):
         self.client = asked.provisioning
-        self.peers = {it: shutil.which(getattr(asked, it)) for it in PEERS}
+        self.peers = asked.peers
         self.work = work
         self.base = base
         self.out = work / "out"
@@ -57,7 +57,7 @@ class Bench:
         packages = trees.names(name)
         commands = {"curl": self.curl(packages), "provisioning": self.ours("install", *packages)}
         makers = {"uv": self.uv, "pnpm": self.pnpm, "bun": self.bun}
-        commands |= {peer: makers[peer](packages) for peer in PEERS if self.peers[peer]}
+        commands |= {peer: makers[peer](packages) for peer in PEERS if peer in self.peers}
         return commands
 
     def curl(self, packages):
@@ -111,22 +111,32 @@ class Bench:
         self.drop("links")
 
     def run(self, command):
-        if command.folder:
-            command.folder.mkdir(parents=True, exist_ok=True)
-        environment = {"PATH": os.environ["PATH"]} | NO_NETWORK | {name: str(it) for name, it in command.environment.items()}
+        """How long it takes. What it says is shown only where it fails."""
         log = self.work / "log"
         with open(log, "wb") as errors:
             started = time.perf_counter()
-            process = subprocess.Popen(
-                command.words, cwd=command.folder, env=environment, stdin=subprocess.DEVNULL, stdout=errors, stderr=errors
-            )
-            _, status, used = os.wait4(process.pid, 0)
+            process = self.start(command, [], errors)
+            status = process.wait()
             seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
+        if status != 0:
             shown = " ".join(map(str, command.words[:2]))
-            raise SystemExit(f"{shown} … failed with {process.returncode}:\n{log.read_text()[-2000:]}")
-        return Figure(seconds, used.ru_maxrss / 1024)
+            raise SystemExit(f"{shown} … failed with {status}:\n{log.read_text()[-2000:]}")
+        return Figure(seconds)
+
+    def peak(self, command):
+        """Its most resident memory in MiB, in a run of its own: what a process was before it became the command counts
+        too, so a small one has to start it."""
+        figure = self.work / "peak"
+        if self.start(command, ["time", "-f", "%M", "-o", figure], subprocess.DEVNULL).wait() != 0:
+            raise SystemExit(f"{command.words[0]} failed while its memory was measured")
+        return int(figure.read_text().split()[-1]) / 1024
+
+    def start(self, command, before, out):
+        if command.folder:
+            command.folder.mkdir(parents=True, exist_ok=True)
+        environment = {"PATH": os.environ["PATH"]} | NO_NETWORK | {name: str(it) for name, it in command.environment.items()}
+        words = [*before, *command.words]
+        return subprocess.Popen(words, cwd=command.folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
 
     def check(self, tool, name):
         """Every tool has written the same files: the last one of the last package stands for them."""
