@@ -34,7 +34,7 @@ mod reach;
 mod source;
 mod transfer;
 
-pub(crate) use archives::{ArchiveCache, WantedArchive, cached_size, take_cached};
+pub(crate) use archives::{ArchiveCache, Landed, Landing, WantedArchive, cached_size, take_cached};
 pub(crate) use discovery::discover;
 pub(crate) use http::{authorised, writing_client};
 pub(crate) use lazy_index::LazyIndex;
@@ -286,6 +286,24 @@ impl RegistryReader {
                 self.source.as_deref(),
                 &self.archives_base,
                 wanted,
+                &self.progress,
+            )
+            .await
+    }
+
+    /// Lands archives while they arrive: each is taken by `landing` in one pass, and is right
+    /// only once all its bytes are. See [`ArchiveCache::land_cached`] for what is here already.
+    pub(crate) async fn land_archives(
+        &self,
+        wanted: &[WantedArchive],
+        landing: &Arc<dyn Landing>,
+    ) -> Outcome<()> {
+        self.cache
+            .land_all(
+                self.source.as_deref(),
+                &self.archives_base,
+                wanted,
+                landing,
                 &self.progress,
             )
             .await

@@ -1,21 +1,23 @@
-//! Carrying an intent out: plan, fetch, prepare, lock, apply, say what happened.
+//! Carrying an intent out: plan, fetch and unpack, prepare, lock, apply, say what happened.
 //!
 //! The plan is made without the lock, so that a refusal writes nothing at all, and made
 //! again under it when another writer came first. What changes the prefix is
 //! `provisioning-installers`' business; this is the order of things around it.
 
 mod consent;
+mod landing;
 mod neighbours;
 mod requirements;
 mod shown;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use provisioning_installers::{
     Applied, ApplyContext, Choice, Generation, Holder, InstallError, Observer, Plan, Prefix,
-    Prepared, WriterLock, apply, current_if_whole, missing, prepare, recover,
+    Prepared, Staging, WriterLock, apply, current_if_whole, missing, prepare, recover,
 };
 use provisioning_package::{Digest, Version};
 
@@ -78,7 +80,7 @@ pub(crate) async fn carry_out_with(
     let mut was_agreed = false;
     if mode == Mode::DryRun {
         if missing(&prefix, &plan).is_empty() {
-            let prepared = prepare(&prefix, &plan, &BTreeMap::new())?;
+            let prepared = prepare(&prefix, &plan, None)?;
             warn_of_commands(&mut plan, &prepared, context);
         }
     } else if plan.is_empty() {
@@ -144,26 +146,25 @@ async fn execute(
     let alone = Prefix::new(prefix.root());
     let shares = neighbours::sharing(prefix, plan, context);
     let mut prefix = &shares;
-    let (mut archives, mut prepared);
-    (archives, prepared) = ready(plan, (&mut prefix, &alone), registry, context).await?;
+    let mut ready = make_ready(plan, (&mut prefix, &alone), registry, context).await?;
     let lock = lock(prefix, &intent.reason(), context)?;
     let found = prefix.current_number()?;
-    let is_gone = |it: &&Choice| !archives.contains_key(&it.digest);
+    let is_gone = |it: &&Choice| !ready.has(&it.digest);
     if found != plan.base || missing(prefix, plan).iter().any(is_gone) {
         // Another writer came first, or `gc` took what lay in the store. Under the lock
         // nobody can come again.
         let current = prefix.current_generation()?;
         *plan = intent.plan(context, registry, current.as_ref()).await?;
-        (archives, prepared) = ready(plan, (&mut prefix, &alone), registry, context).await?;
+        ready = make_ready(plan, (&mut prefix, &alone), registry, context).await?;
     }
-    warn_of_commands(plan, &prepared, context);
-    let mut applied = apply_shown(prefix, &lock, plan, (&prepared, &archives), context);
+    warn_of_commands(plan, &ready.prepared, context);
+    let mut applied = apply_shown(prefix, &lock, plan, &ready, context);
     if let Err(InstallError::NotShared(problem)) = &applied {
         // Its prefix let it go since it was looked at: nothing is wrong here.
         tracing::debug!("fetched after all: {problem}");
         prefix = &alone;
-        (archives, prepared) = ready(plan, (&mut prefix, &alone), registry, context).await?;
-        applied = apply_shown(prefix, &lock, plan, (&prepared, &archives), context);
+        ready = make_ready(plan, (&mut prefix, &alone), registry, context).await?;
+        applied = apply_shown(prefix, &lock, plan, &ready, context);
     }
     let applied = applied.map_err(|problem| how_far(problem.into(), prefix, plan))?;
     neighbours::remember(prefix, context);
@@ -173,23 +174,35 @@ async fn execute(
     Ok(applied)
 }
 
-/// Fetches and looks through what a plan needs; what other prefixes have only as long as all
-/// of it can be taken there.
-async fn ready<'a>(
+/// A plan that only waits for the lock.
+struct Ready {
+    staging: Option<Arc<Staging>>,
+    prepared: Prepared,
+}
+
+impl Ready {
+    fn has(&self, digest: &Digest) -> bool {
+        self.staging.as_ref().is_some_and(|it| it.has(digest))
+    }
+}
+
+/// Fetches, unpacks and looks through what a plan needs; what other prefixes have only as
+/// long as all of it can be taken there.
+async fn make_ready<'a>(
     plan: &Plan,
     (prefix, alone): (&mut &'a Prefix, &'a Prefix),
     registry: &mut Registry,
     context: &Context,
-) -> Outcome<(BTreeMap<Digest, PathBuf>, Prepared)> {
-    let archives = fetch(plan, prefix, registry, context).await?;
-    let prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives));
-    if !matches!(prepared, Err(InstallError::NotShared(_))) {
-        return Ok((archives, prepared?));
+) -> Outcome<Ready> {
+    loop {
+        let staging = landing::stage(plan, prefix, registry, context).await?;
+        let look = || prepare(prefix, plan, staging.as_deref());
+        match tokio::task::block_in_place(look) {
+            Ok(prepared) => return Ok(Ready { staging, prepared }),
+            Err(InstallError::NotShared(_)) if *prefix != alone => *prefix = alone,
+            Err(problem) => return Err(problem.into()),
+        }
     }
-    *prefix = alone;
-    let archives = fetch(plan, prefix, registry, context).await?;
-    let prepared = tokio::task::block_in_place(|| prepare(prefix, plan, &archives))?;
-    Ok((archives, prepared))
 }
 
 /// Applies a plan and shows that it is at work.
@@ -197,22 +210,22 @@ fn apply_shown(
     prefix: &Prefix,
     lock: &WriterLock,
     plan: &Plan,
-    (prepared, archives): (&Prepared, &BTreeMap<Digest, PathBuf>),
+    ready: &Ready,
     context: &Context,
 ) -> Result<Applied, InstallError> {
     let count = missing(prefix, plan).len();
     let progress = context.output.progress();
-    let unpacking = Unpacking {
-        _bar: progress.spinner(&format!("unpacking {count} packages")),
+    let storing = Storing {
+        _bar: progress.spinner(&format!("storing {count} packages")),
     };
     let apply_context = ApplyContext {
-        archives,
+        staging: ready.staging.as_deref(),
         adopting: None,
         now: context.now(),
         client: client_version(),
-        observer: &unpacking,
+        observer: &storing,
     };
-    tokio::task::block_in_place(|| apply(prefix, lock, plan, prepared, &apply_context))
+    tokio::task::block_in_place(|| apply(prefix, lock, plan, &ready.prepared, &apply_context))
 }
 
 /// A failure says whether the switch had happened by then.
@@ -225,11 +238,11 @@ fn how_far(failure: Failure, prefix: &Prefix, plan: &Plan) -> Failure {
     }
 }
 
-struct Unpacking {
+struct Storing {
     _bar: Bar,
 }
 
-impl Observer for Unpacking {
+impl Observer for Storing {
     fn unpacked(&self, choice: &Choice) {
         tracing::debug!("unpacked {} {}", choice.name, choice.version);
     }
@@ -239,34 +252,13 @@ impl Observer for Unpacking {
     }
 }
 
-/// Fetches what the store has not got, the largest first.
-async fn fetch(
-    plan: &Plan,
-    prefix: &Prefix,
-    registry: &mut Registry,
-    context: &Context,
-) -> Outcome<BTreeMap<Digest, PathBuf>> {
-    let absent = missing(prefix, plan);
-    if absent.is_empty() || plan.restores.is_some() {
-        return Ok(BTreeMap::new());
-    }
-    fetch_choices(&absent, registry, context).await
-}
-
 /// Fetches the archives of `choices`: from the cache where it has all of them.
 pub(crate) async fn fetch_choices(
     choices: &[&Choice],
     registry: &mut Registry,
     context: &Context,
 ) -> Outcome<BTreeMap<Digest, PathBuf>> {
-    let wanted: Vec<WantedArchive> = choices
-        .iter()
-        .map(|it| WantedArchive {
-            label: format!("{} {}", it.name, it.version),
-            digest: it.digest,
-            size: it.size,
-        })
-        .collect();
+    let wanted: Vec<WantedArchive> = choices.iter().map(|it| landing::wanted(it)).collect();
     let cached = take_cached(context.settings.cache()?, &wanted).await?;
     let paths = if let Some(paths) = cached {
         paths

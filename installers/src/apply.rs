@@ -1,18 +1,17 @@
 //! The transaction: a plan becomes the current generation, or nothing changes.
 //!
-//! Unpack into the store → build the new generation beside the old → keep the bytes of
+//! Take what is staged → build the new generation beside the old → keep the bytes of
 //! edited configuration → note what is pending → durable → final names in the store →
 //! `P/bin` links → rename `current` → configuration files → stale links removed → nothing is
 //! pending. Killed before the rename, the old state is whole and the next writer sweeps;
 //! killed after it, the new one is, and whoever comes next finishes.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use provisioning_package::{Digest, Version};
+use provisioning_package::Version;
 
 use crate::adopt::TakeOver;
 use crate::config_files::{self, ConfigRecord, Shipped};
@@ -27,12 +26,13 @@ use crate::prepare::Prepared;
 use crate::receipt::Receipt;
 use crate::record;
 use crate::recover;
-use crate::store::{self, Sources, Staged};
+use crate::staging::Staging;
+use crate::store::{self, Staged};
 
 /// What applying needs besides the plan.
 pub struct ApplyContext<'a> {
-    /// Where the archives are that the store has not got.
-    pub archives: &'a BTreeMap<Digest, PathBuf>,
+    /// The archives that the store has not got, unpacked already.
+    pub staging: Option<&'a Staging>,
     /// The time that the generation records.
     pub now: Timestamp,
     /// The version of the client, which the generation records.
@@ -139,11 +139,7 @@ pub fn apply(
     }
     let mut absent = plan.archives();
     absent.retain(|it| !store::has(prefix, &it.digest));
-    let sources = Sources {
-        archives: context.archives,
-        reports: &prepared.reports,
-    };
-    let staged = store::stage(prefix, &absent, &sources, observer)?;
+    let staged = store::stage(prefix, &absent, context.staging, observer)?;
     observer.reached(Step::Unpacked);
 
     let mut records = decide_config(prefix, current.as_ref(), plan, prepared, &staged)?;

@@ -46,6 +46,13 @@ pub(crate) fn to_json(value: &impl Serialize) -> Vec<u8> {
     bytes
 }
 
+/// The same for a file that is long and that nobody reads by eye.
+pub(crate) fn to_compact_json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec(value).expect("our own shapes have string keys");
+    bytes.push(b'\n');
+    bytes
+}
+
 /// Writes `bytes` beside `path`, syncs them, and renames them into place.
 pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), InstallError> {
     let temporary = beside(path);

@@ -15,6 +15,7 @@
 //! | `prepare` | what must hold before the first write: contents, collisions |
 //! | `apply`, `lock`, `recover` | the transaction, one writer at a time, and its crashes |
 //! | `leftovers` | what killed runs left behind |
+//! | `staging` | archives that are unpacked while they arrive, before they have a place |
 //! | `store`, `receipt` | unpacked archives, and the digest of each of their files |
 //! | `workers` | the same work on many archives at once |
 //! | `share` | trees that another prefix has unpacked already |
@@ -49,6 +50,7 @@ mod request;
 mod scaffold;
 pub mod scripts;
 mod share;
+mod staging;
 mod store;
 mod verify;
 mod workers;
@@ -78,4 +80,5 @@ pub use scaffold::{
     make_folder_of, merge, read_tree_at, recover_changes,
 };
 pub use share::shared_trees;
+pub use staging::{Arrival, Staging};
 pub use verify::{Finding, verify};

@@ -1,10 +1,9 @@
-//! What must hold before the first write: every archive is what was signed, and no path
-//! has two owners. Reads only.
+//! What must hold before a plan is carried out: everything is there, and no path has two
+//! owners. Reads only.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use provisioning_package::{ArchiveReport, Digest, PackageName, VersionReq, inspect_archive};
+use provisioning_package::{Digest, PackageName, VersionReq};
 
 use crate::adopt::TakeOver;
 use crate::error::InstallError;
@@ -15,16 +14,16 @@ use crate::links;
 use crate::plan::{Choice, Plan};
 use crate::prefix::Prefix;
 use crate::receipt::Receipt;
+use crate::staging::Staging;
 use crate::store::{self, not_in_store};
-use crate::workers;
+
+/// Generations that are read to learn what packages hold.
+const GENERATIONS_READ_MAX: usize = 4;
 
 /// A plan whose archives were looked at.
 #[derive(Debug)]
 pub struct Prepared {
     pub(crate) contents: BTreeMap<PackageName, Contents>,
-    /// What each archive holds that the store has not got, so that it is not looked
-    /// through a second time.
-    pub(crate) reports: BTreeMap<Digest, ArchiveReport>,
     /// Working copies that stand in the place of packages.
     pub(crate) linked: Vec<Linked>,
 }
@@ -73,36 +72,34 @@ pub fn missing<'a>(prefix: &Prefix, plan: &'a Plan) -> Vec<&'a Choice> {
         .collect()
 }
 
-/// Looks at every package of a plan and refuses what must not be installed. `archives`
-/// says where the archives are that the store has not got.
+/// Looks at every package of a plan and refuses what must not be installed. `staging` has
+/// the archives that the store has not got.
 pub fn prepare(
     prefix: &Prefix,
     plan: &Plan,
-    archives: &BTreeMap<Digest, PathBuf>,
+    staging: Option<&Staging>,
 ) -> Result<Prepared, InstallError> {
-    prepare_over(prefix, plan, archives, None)
+    prepare_over(prefix, plan, staging, None)
 }
 
 /// The same where what stands in the prefix is taken over: what makes way is no collision.
 pub fn prepare_over(
     prefix: &Prefix,
     plan: &Plan,
-    archives: &BTreeMap<Digest, PathBuf>,
+    staging: Option<&Staging>,
     over: Option<&TakeOver>,
 ) -> Result<Prepared, InstallError> {
-    let current = prefix.current_generation()?;
-    let reports = look_through(&missing(prefix, plan), archives)?;
+    let mut recorded = Recorded::of(prefix)?;
     let mut contents = BTreeMap::new();
     for choice in &plan.packages {
-        let it = match reports.get(&choice.digest) {
-            Some(report) => contents_of(choice, report)?,
-            None => contents_in_store(prefix, current.as_ref(), choice)?,
+        let it = match staging.and_then(|it| it.contents(&choice.digest)) {
+            Some(contents) => contents,
+            None => contents_in_store(prefix, &mut recorded, choice)?,
         };
         contents.insert(choice.name.clone(), it);
     }
     let prepared = Prepared {
         contents,
-        reports,
         linked: plan.linked.clone(),
     };
     let mut found = links::collisions(prefix, &prepared.standing());
@@ -114,40 +111,15 @@ pub fn prepare_over(
     }
 }
 
-/// Looks through archives, several at once.
-fn look_through(
-    absent: &[&Choice],
-    archives: &BTreeMap<Digest, PathBuf>,
-) -> Result<BTreeMap<Digest, ArchiveReport>, InstallError> {
-    let reports = workers::on_each(absent, |choice| {
-        let archive = archives
-            .get(&choice.digest)
-            .ok_or_else(|| not_in_store(choice))?;
-        let report = inspect_archive(archive).map_err(|it| store::archive_error(choice, it))?;
-        if report.facts.digest != choice.digest {
-            return Err(store::digest_mismatch(choice, report.facts.digest));
-        }
-        store::check_extent(choice, &report)?;
-        Ok((choice.digest, report))
-    });
-    Ok(reports.all()?.into_iter().collect())
-}
-
-fn contents_of(choice: &Choice, report: &ArchiveReport) -> Result<Contents, InstallError> {
-    let manifest = store::read_manifest(choice, report.manifest.as_deref())?;
-    Contents::read(&manifest, &report.entries)
-}
-
 fn contents_in_store(
     prefix: &Prefix,
-    current: Option<&Generation>,
+    recorded: &mut Recorded<'_>,
     choice: &Choice,
 ) -> Result<Contents, InstallError> {
-    let installed = current
-        .and_then(|it| it.package(&choice.name))
-        .filter(|it| it.digest == choice.digest && store::has(prefix, &it.digest));
-    if let Some(installed) = installed {
-        return Ok(recorded(installed));
+    if store::has(prefix, &choice.digest)
+        && let Some(contents) = recorded.contents(choice)
+    {
+        return Ok(contents);
     }
     let shared = prefix.shared(&choice.digest);
     let holder = shared
@@ -163,7 +135,55 @@ fn contents_in_store(
     }
 }
 
-fn recorded(installed: &InstalledPackage) -> Contents {
+/// What generations recorded of packages: reading one of them costs less than reading the
+/// packages again.
+struct Recorded<'p> {
+    prefix: &'p Prefix,
+    packages: HashMap<Digest, InstalledPackage>,
+    /// The number of the next generation to read; `None` where no more are.
+    next: Option<u64>,
+    left: usize,
+}
+
+impl<'p> Recorded<'p> {
+    fn of(prefix: &'p Prefix) -> Result<Self, InstallError> {
+        let mut recorded = Self {
+            prefix,
+            packages: HashMap::new(),
+            next: None,
+            left: GENERATIONS_READ_MAX,
+        };
+        if let Some(current) = prefix.current_generation()? {
+            recorded.add(current);
+        }
+        Ok(recorded)
+    }
+
+    /// What the newest generation that has the very archive recorded of it.
+    fn contents(&mut self, choice: &Choice) -> Option<Contents> {
+        loop {
+            let found = self.packages.get(&choice.digest);
+            if let Some(installed) = found.filter(|it| it.name == choice.name) {
+                return Some(contents_of(installed));
+            }
+            // One that cannot be read is `verify`'s business.
+            let older = self.prefix.read_generation(self.next?);
+            self.next = None;
+            self.add(older.ok()?);
+        }
+    }
+
+    fn add(&mut self, generation: Generation) {
+        self.left = self.left.saturating_sub(1);
+        let older = generation.generation.checked_sub(1);
+        self.next = older.filter(|it| *it > 0 && self.left > 0);
+        for it in generation.packages {
+            self.packages.entry(it.digest).or_insert(it);
+        }
+    }
+}
+
+fn contents_of(installed: &InstalledPackage) -> Contents {
     Contents {
         commands: installed.commands.clone(),
         cli: installed.cli.clone(),

@@ -12,6 +12,7 @@ use crate::links;
 use crate::lock::{Holder, WriterLock};
 use crate::prefix::Prefix;
 use crate::record;
+use crate::staging;
 
 /// For readers: finishes the work of a writer that was killed after its switch, where
 /// there is any, nobody writes right now, and this user may write. Waits for nobody and
@@ -55,11 +56,7 @@ pub(crate) fn clean(prefix: &Prefix, lock: &WriterLock) -> Result<(), InstallErr
     let current = prefix.current_generation()?;
     adopt::settle(prefix, current.is_some())?;
     for leftover in unfinished(prefix)? {
-        if leftover.symlink_metadata().is_ok_and(|it| it.is_dir()) {
-            durable::remove_tree(&leftover)?;
-        } else {
-            durable::remove_if_there(&leftover)?;
-        }
+        staging::sweep(&leftover)?;
     }
     sweep(prefix, current.as_ref().map_or(0, |it| it.generation))?;
     if let Some(pending) = read_pending(prefix)? {
@@ -129,7 +126,8 @@ fn read_pending(prefix: &Prefix) -> Result<Option<u64>, InstallError> {
     }
 }
 
-/// What killed runs left under unfinished names.
+/// What killed runs left under unfinished names. What a process that lives has staged is
+/// none of it.
 pub(crate) fn unfinished(prefix: &Prefix) -> Result<Vec<PathBuf>, InstallError> {
     let folders = [
         prefix.base(),
@@ -150,7 +148,8 @@ pub(crate) fn unfinished(prefix: &Prefix) -> Result<Vec<PathBuf>, InstallError> 
             let entry = entry.map_err(|it| InstallError::io("read", &folder, it))?;
             let name = entry.file_name();
             let unfinished = durable::UNFINISHED.as_bytes();
-            if name.as_encoded_bytes().starts_with(unfinished) {
+            let is_unfinished = name.as_encoded_bytes().starts_with(unfinished);
+            if is_unfinished && !staging::is_in_use(&entry.path()) {
                 found.push(entry.path());
             }
         }

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use provisioning_package::{Digest, inspect_archive};
+use provisioning_package::Digest;
 use serde::Serialize;
 
-use crate::apply::{Silent, assemble};
+use crate::apply::assemble;
 use crate::durable;
 use crate::error::InstallError;
 use crate::generation::{Generation, InstalledPackage};
@@ -24,7 +24,8 @@ use crate::prefix::Prefix;
 use crate::receipt::Receipt;
 use crate::record;
 use crate::recover;
-use crate::store::{self, Sources, Staged};
+use crate::staging::Staging;
+use crate::store::{self, Staged};
 use crate::verify::{Finding, current, trees, verify};
 
 mod copies;
@@ -190,19 +191,10 @@ fn unpack(
     archives: &BTreeMap<Digest, PathBuf>,
 ) -> Result<Staged, InstallError> {
     let choice = Choice::of(package);
-    let archive = &archives[&package.digest];
-    let report = inspect_archive(archive).map_err(|it| store::archive_error(&choice, it))?;
-    if report.facts.digest != package.digest {
-        return Err(store::digest_mismatch(&choice, report.facts.digest));
-    }
-    let reports = [(package.digest, report)].into();
-    let sources = Sources {
-        archives,
-        reports: &reports,
-    };
-    let staged = store::stage(prefix, &[&choice], &sources, &Silent)?;
-    let mut staged = staged.into_iter();
-    Ok(staged.next().expect("one choice is one folder"))
+    let staging = Staging::of_files(prefix, &[&choice], archives)?;
+    staging
+        .take(&choice.digest)
+        .ok_or_else(|| store::not_in_store(&choice))
 }
 
 /// Puts what was built where it belongs; what stood there is under the unfinished name then.

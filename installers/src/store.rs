@@ -1,14 +1,13 @@
 //! Unpacked archives: one read-only folder for each digest.
 //!
-//! An archive is unpacked under an unfinished name, its receipt is written under another,
-//! all of them are made durable at once, and only then both take their final names: a
-//! folder that has its final name and a receipt is whole.
+//! An archive is unpacked under an unfinished name (`staging`), its receipt is written under
+//! another, all of them are made durable at once, and only then both take their final names:
+//! a folder that has its final name and a receipt is whole.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use provisioning_package::{ArchiveError, ArchiveReport, Digest, Manifest, unpack_closed};
+use provisioning_package::{ArchiveError, Digest, Manifest};
 
 use crate::apply::Observer;
 use crate::durable;
@@ -16,6 +15,7 @@ use crate::error::InstallError;
 use crate::plan::Choice;
 use crate::prefix::Prefix;
 use crate::receipt::Receipt;
+use crate::staging::Staging;
 use crate::{share, workers};
 
 /// The mode of a file in the store.
@@ -23,13 +23,6 @@ pub(crate) const FILE_MODE: u32 = 0o444;
 
 /// The mode of a program, and of a folder, in the store.
 pub(crate) const PROGRAM_MODE: u32 = 0o555;
-
-/// Where archives are, and what was found in them. A report was only made for an archive
-/// whose digest is the signed one.
-pub(crate) struct Sources<'a> {
-    pub(crate) archives: &'a BTreeMap<Digest, PathBuf>,
-    pub(crate) reports: &'a BTreeMap<Digest, ArchiveReport>,
-}
 
 /// An unpacked archive that has not taken its final name.
 #[derive(Debug)]
@@ -40,7 +33,8 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    fn discard(&self) {
+    /// Removes it.
+    pub(crate) fn discard(&self) {
         let _ = durable::remove_tree(&self.folder);
         let _ = durable::remove_if_there(&self.receipt_file);
     }
@@ -51,16 +45,16 @@ pub(crate) fn has(prefix: &Prefix, digest: &Digest) -> bool {
     prefix.store_folder(digest).is_dir() && prefix.receipt(digest).is_file()
 }
 
-/// Unpacks every archive that the store has not got. Nothing takes its final name; after
-/// an error nothing is left.
+/// Takes the tree of every archive that the store has not got, from what is staged or from
+/// another prefix. Nothing takes its final name; after an error nothing is left.
 pub(crate) fn stage(
     prefix: &Prefix,
     choices: &[&Choice],
-    sources: &Sources<'_>,
+    staging: Option<&Staging>,
     observer: &dyn Observer,
 ) -> Result<Vec<Staged>, InstallError> {
     let done = workers::on_each(choices, |choice| {
-        let staged = stage_one(prefix, choice, sources);
+        let staged = stage_one(prefix, choice, staging);
         observer.unpacked(choice);
         staged
     });
@@ -94,22 +88,15 @@ pub(crate) fn commit(prefix: &Prefix, staged: Vec<Staged>) -> Result<(), Install
 fn stage_one(
     prefix: &Prefix,
     choice: &Choice,
-    sources: &Sources<'_>,
+    staging: Option<&Staging>,
 ) -> Result<Staged, InstallError> {
-    if let Some(other) = prefix.shared(&choice.digest) {
-        return stage_shared(prefix, &other, choice);
+    if let Some(staged) = staging.and_then(|it| it.take(&choice.digest)) {
+        return Ok(staged);
     }
-    let archive = sources.archives.get(&choice.digest);
-    let (Some(archive), Some(report)) = (archive, sources.reports.get(&choice.digest)) else {
-        return Err(not_in_store(choice));
-    };
-    let folder = durable::beside(&prefix.store_folder(&choice.digest));
-    durable::remove_tree(&folder)?;
-    let staged = unpack(prefix, choice, (archive, report), &folder);
-    if staged.is_err() {
-        let _ = durable::remove_tree(&folder);
+    match prefix.shared(&choice.digest) {
+        Some(other) => stage_shared(prefix, &other, choice),
+        None => Err(not_in_store(choice)),
     }
-    staged
 }
 
 /// Takes a tree from another prefix.
@@ -133,24 +120,12 @@ fn stage_shared(prefix: &Prefix, other: &Prefix, choice: &Choice) -> Result<Stag
 /// Writes the receipt of a staged folder, under an unfinished name too.
 fn with_receipt(prefix: &Prefix, folder: &Path, receipt: Receipt) -> Result<Staged, InstallError> {
     let receipt_file = durable::beside(&prefix.receipt(&receipt.digest));
-    durable::write_new(&receipt_file, &durable::to_json(&receipt), 0o644)?;
+    durable::write_new(&receipt_file, &durable::to_compact_json(&receipt), 0o644)?;
     Ok(Staged {
         folder: folder.to_owned(),
         receipt_file,
         receipt,
     })
-}
-
-fn unpack(
-    prefix: &Prefix,
-    choice: &Choice,
-    (archive, report): (&Path, &ArchiveReport),
-    folder: &Path,
-) -> Result<Staged, InstallError> {
-    let digests = unpack_closed(archive, report, folder).map_err(|it| archive_error(choice, it))?;
-    let manifest = read_manifest(choice, report.manifest.as_deref())?;
-    let receipt = Receipt::of(&manifest, choice.digest, &report.entries, &digests);
-    with_receipt(prefix, folder, receipt)
 }
 
 /// An archive's manifest, which must say what the signed index says.
@@ -183,37 +158,30 @@ pub(crate) fn not_in_store(choice: &Choice) -> InstallError {
     }
 }
 
-pub(crate) fn digest_mismatch(choice: &Choice, found: Digest) -> InstallError {
+/// Bytes that are not the signed ones: what they are, or nothing where there were more of
+/// them than signed.
+pub(crate) fn digest_mismatch(choice: &Choice, found: Option<(Digest, u64)>) -> InstallError {
+    let signed = choice.digest.prefixed();
+    let reason = match found {
+        Some((digest, size)) if digest == choice.digest => {
+            format!("it has {size} bytes, the index signs {}", choice.size)
+        }
+        Some((digest, _)) => format!(
+            "its bytes are {}, the index signs {signed}",
+            digest.prefixed()
+        ),
+        None => format!(
+            "it has more than the {} bytes that the index signs",
+            choice.size
+        ),
+    };
     InstallError::Mismatch {
         name: choice.name.clone(),
-        reason: format!(
-            "its bytes are {}, the index signs {}",
-            found.prefixed(),
-            choice.digest.prefixed()
-        ),
+        reason,
     }
 }
 
-/// Refuses an archive that unpacks to more than its signed index entry says: the space was
-/// planned, and its reviewers judged it, by that.
-pub(crate) fn check_extent(choice: &Choice, report: &ArchiveReport) -> Result<(), InstallError> {
-    let Some(signed) = choice.unpacks else {
-        return Ok(());
-    };
-    let found = (report.facts.unpacked, report.facts.entries);
-    if found.0 <= signed.bytes && found.1 <= signed.entries {
-        return Ok(());
-    }
-    Err(InstallError::Mismatch {
-        name: choice.name.clone(),
-        reason: format!(
-            "it unpacks to {} bytes in {} entries, the index signs {} in {}",
-            found.0, found.1, signed.bytes, signed.entries
-        ),
-    })
-}
-
-/// Refused bytes are the archive's fault, file errors are this machine's.
+/// What is refused is the archive's fault, file errors are this machine's.
 pub(crate) fn archive_error(choice: &Choice, problem: ArchiveError) -> InstallError {
     if let ArchiveError::Io {
         action,
@@ -223,8 +191,15 @@ pub(crate) fn archive_error(choice: &Choice, problem: ArchiveError) -> InstallEr
     {
         return InstallError::io(action, &path, source);
     }
-    InstallError::Archive {
-        name: choice.name.clone(),
-        source: problem,
+    let name = choice.name.clone();
+    if let ArchiveError::BeyondPromise { unpacked, entries } = problem {
+        let reason = format!(
+            "it unpacks to more than the index signs: {} bytes in {} entries",
+            unpacked.unwrap_or_default(),
+            entries.unwrap_or_default()
+        );
+        return InstallError::Mismatch { name, reason };
     }
+    let source = problem;
+    InstallError::Archive { name, source }
 }

@@ -16,11 +16,14 @@
 //! | `stream` | from a compressed file to bounded tar bytes |
 //! | `header`, `pax`, `member` | from tar bytes to members |
 //! | `inspect`, `unpack`, `place` | the first pass, the second, and the move into place |
-//! | `crew` | the second pass on several threads, for a store |
+//! | `chunks`, `arriving` | bytes that still arrive, and the one pass over them for a store |
+//! | `crew`, `pieces` | writing on several threads, for a store |
 //! | `scan`, `write`, `gzip`, `build` | from a folder to an archive |
 //! | `export` | the container of an exported registry |
 
+mod arriving;
 mod build;
+mod chunks;
 mod crew;
 mod entry_path;
 mod error;
@@ -35,6 +38,7 @@ mod limits;
 mod links;
 mod member;
 mod pax;
+mod pieces;
 mod place;
 mod refusal;
 mod scan;
@@ -48,7 +52,9 @@ use std::collections::BTreeMap;
 use crate::archive_format::ArchiveFormat;
 use crate::digest::Digest;
 
+pub use arriving::{Arrived, Promise, unpack_arriving};
 pub use build::build_archive;
+pub use chunks::{Chunks, FileChunks};
 pub use entry_path::EntryPath;
 pub use error::ArchiveError;
 pub use export::{ExportEntry, ExportReader, ExportWriter, export_order};
@@ -56,7 +62,7 @@ pub use globs::{ExcludeGlobs, InvalidGlob};
 pub use inspect::inspect_archive;
 pub use limits::*;
 pub use refusal::Refusal;
-pub use unpack::{unpack_archive, unpack_closed};
+pub use unpack::unpack_archive;
 
 /// How [`build_archive`] packs a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -27,12 +27,12 @@ mod target;
 pub use archive::{
     ARCHIVE_BYTES_MAX, ARCHIVE_ENTRIES_MAX, ARCHIVE_MTIME_DEFAULT, ARCHIVE_MTIME_MAX,
     ARCHIVE_NAMES_BYTES_MAX, ARCHIVE_STREAM_BYTES_MAX, ARCHIVE_UNPACKED_BYTES_MAX, ArchiveEntry,
-    ArchiveError, ArchiveFacts, ArchiveReport, BuildOptions, COMPRESSION_FRAMES_MAX,
-    ENTRY_LEVELS_MAX, ENTRY_NAME_BYTES_MAX, ENTRY_PATH_BYTES_MAX, EXPANSION_FREE_BYTES,
+    ArchiveError, ArchiveFacts, ArchiveReport, Arrived, BuildOptions, COMPRESSION_FRAMES_MAX,
+    Chunks, ENTRY_LEVELS_MAX, ENTRY_NAME_BYTES_MAX, ENTRY_PATH_BYTES_MAX, EXPANSION_FREE_BYTES,
     EXPANSION_RATIO_MAX, EXPORT_ENTRIES_MAX, EXTENDED_HEADER_BYTES_MAX, EXTENDED_HEADERS_BYTES_MAX,
-    EntryKind, EntryPath, ExcludeGlobs, ExportEntry, ExportReader, ExportWriter, InvalidGlob,
-    Refusal, Unpacked, ZSTD_WINDOW_BYTES_MAX, ZSTD_WINDOW_LOG_MAX, build_archive, export_order,
-    inspect_archive, unpack_archive, unpack_closed,
+    EntryKind, EntryPath, ExcludeGlobs, ExportEntry, ExportReader, ExportWriter, FileChunks,
+    InvalidGlob, Promise, Refusal, Unpacked, ZSTD_WINDOW_BYTES_MAX, ZSTD_WINDOW_LOG_MAX,
+    build_archive, export_order, inspect_archive, unpack_archive, unpack_arriving,
 };
 pub use archive_format::{ArchiveFormat, archive_file_name};
 pub use bundle_name::{BUNDLE_NAME_CHARS_MAX, BundleName, InvalidBundleName};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use provisioning_installers::{
-    ApplyContext, Choice, Compared, NewState, Prefix, Requests, Silent, StandingTree, TakeOver,
-    apply, compare, find_trees, plan, prepare_over, recover, take_over,
+    ApplyContext, Choice, Compared, NewState, Prefix, Requests, Silent, Staging, StandingTree,
+    TakeOver, apply, compare, find_trees, missing, plan, prepare_over, recover, take_over,
 };
 use provisioning_package::{Digest, PackageName, Selector, Spec, Target, Version, unpack_archive};
 use serde::Serialize;
@@ -271,10 +271,11 @@ fn carry_out(
             warnings: Vec::new(),
         },
     );
-    let prepared = prepare_over(prefix, &plan, archives, Some(over))?;
+    let staging = Staging::of_files(prefix, &missing(prefix, &plan), archives)?;
+    let prepared = prepare_over(prefix, &plan, Some(&staging), Some(over))?;
     let lock = lock(prefix, &reason, context)?;
     let apply_context = ApplyContext {
-        archives,
+        staging: Some(&staging),
         adopting: Some(over),
         now: context.now(),
         client: client_version(),

@@ -57,6 +57,14 @@ fn way_out(problem: &ArchiveError) -> &'static str {
         }
         ArchiveError::Occupied { .. } => "unpack into another folder, or move away what is there",
         ArchiveError::Changed { .. } => "run the same command again when nobody writes to it",
+        ArchiveError::NotPromised { .. }
+        | ArchiveError::TooLong
+        | ArchiveError::BrokenOff { .. } => {
+            "fetch it again, or from another mirror: nothing of it was kept"
+        }
+        ArchiveError::BeyondPromise { .. } => {
+            "tell the package's author: it is not as it was signed"
+        }
         ArchiveError::Glob(_) => "`config/*.toml` and `tests/**` are globs, for instance",
         ArchiveError::Io { .. } | ArchiveError::Output { .. } => {
             "check the path and the disk, then run the same command again"

@@ -1,16 +1,18 @@
-//! Archives in the cache: streamed, resumed, and under their final name only when right.
+//! Archives: streamed, resumed, and never taken for right before their digest was.
 //!
 //! `<cache>/archives/sha256/<hex>` is a whole archive whose digest was checked;
-//! `<hex>.part` is what has arrived of one, and is locked by whoever writes it. Memory use
-//! does not depend on an archive's size.
+//! `<hex>.part` is what has arrived of one, and is locked by whoever writes it. An archive
+//! that is installed is unpacked while it arrives ([`Landing`]); it is kept in the cache too
+//! unless it is large and came fast. Memory use does not depend on an archive's size.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek as _, SeekFrom};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use provisioning_package::{Digest, Hasher, HashingReader};
+use provisioning_package::{Digest, FileChunks, HashingReader};
+use tokio::sync::Semaphore;
 
 use super::cache_lock;
 use super::source::Source;
@@ -18,11 +20,19 @@ use super::transfer::{Failed, transfer};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Progress;
 
+mod landing;
+mod part;
+
+pub(crate) use landing::{Landed, Landing};
+pub(super) use part::Part;
+
 #[cfg(test)]
 mod tests;
 
 /// How many archives are fetched at a time.
 const FETCHES_MAX: usize = 6;
+/// From this size on an archive counts as two of them: unpacking a large one takes memory.
+const LARGE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// An archive to fetch, as signed metadata describes it.
 #[derive(Debug, Clone)]
@@ -39,13 +49,6 @@ pub(crate) struct WantedArchive {
 #[derive(Debug, Clone)]
 pub(crate) struct ArchiveCache {
     folder: PathBuf,
-}
-
-/// An archive that is being written.
-pub(super) struct Part {
-    pub(super) path: PathBuf,
-    pub(super) file: File,
-    pub(super) hasher: Hasher,
 }
 
 impl ArchiveCache {
@@ -65,48 +68,97 @@ impl ArchiveCache {
         wanted: &[WantedArchive],
         progress: &Progress,
     ) -> Outcome<Vec<PathBuf>> {
-        std::fs::create_dir_all(&self.folder)
-            .map_err(|problem| Failure::io("create", &self.folder, &problem))?;
-        cache_lock::hold(&self.folder);
-        let mut order: Vec<usize> = (0..wanted.len()).collect();
-        order.sort_by_key(|it| std::cmp::Reverse(wanted[*it].size));
-        let mut places: Vec<(usize, PathBuf)> = futures_util::stream::iter(order)
-            .map(|it| async move {
-                let place = self.fetch(source, base, &wanted[it], progress).await?;
-                Ok::<_, Failure>((it, place))
-            })
-            .buffer_unordered(FETCHES_MAX)
-            .try_collect()
-            .await?;
-        places.sort();
-        Ok(places.into_iter().map(|(_, place)| place).collect())
+        self.open()?;
+        let from = From { source, base };
+        in_turn(wanted, async |it| {
+            let place = self.place(it);
+            if !is_cached(place.clone(), it.clone()).await? {
+                self.fetch(from, it, None, progress).await?;
+            }
+            Ok(())
+        })
+        .await?;
+        Ok(wanted.iter().map(|it| self.place(it)).collect())
     }
 
-    async fn fetch(
+    /// Lands all that is in the cache, and gives the others. Nobody is asked.
+    pub(crate) async fn land_cached(
+        &self,
+        wanted: &[WantedArchive],
+        landing: &Arc<dyn Landing>,
+    ) -> Outcome<Vec<WantedArchive>> {
+        if !self.folder.is_dir() {
+            return Ok(wanted.to_vec());
+        }
+        cache_lock::hold(&self.folder);
+        let landed = in_turn(wanted, async |it| {
+            let (place, it) = (self.place(it), it.clone());
+            let landing = Arc::clone(landing);
+            blocking(move || land_file(&place, &it, &*landing)).await
+        });
+        let landed = landed.await?;
+        let both = wanted.iter().zip(landed);
+        let others = both.filter(|(_, has_landed)| !has_landed);
+        Ok(others.map(|(it, _)| it.clone()).collect())
+    }
+
+    /// Lands all while they arrive, several at a time and the largest first.
+    pub(super) async fn land_all(
         &self,
         source: Option<&Source>,
         base: &str,
-        wanted: &WantedArchive,
+        wanted: &[WantedArchive],
+        landing: &Arc<dyn Landing>,
         progress: &Progress,
-    ) -> Outcome<PathBuf> {
-        let place = self.folder.join(wanted.digest.hex());
-        if is_cached(place.clone(), wanted.clone()).await? {
-            return Ok(place);
-        }
-        let source = source.ok_or_else(|| offline(wanted))?;
-        let path = format!("{base}sha256/{}", wanted.digest.hex());
+    ) -> Outcome<()> {
+        self.open()?;
+        let from = From { source, base };
+        in_turn(wanted, async |it| {
+            self.fetch(from, it, Some(landing), progress).await
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// Makes the folder, and keeps others from removing what is in it.
+    fn open(&self) -> Outcome<()> {
+        std::fs::create_dir_all(&self.folder)
+            .map_err(|problem| Failure::io("create", &self.folder, &problem))?;
+        cache_lock::hold(&self.folder);
+        Ok(())
+    }
+
+    fn place(&self, wanted: &WantedArchive) -> PathBuf {
+        self.folder.join(wanted.digest.hex())
+    }
+
+    /// Fetches one archive from the first place that has it: into the cache, or to where it
+    /// lands.
+    async fn fetch(
+        &self,
+        from: From<'_>,
+        wanted: &WantedArchive,
+        landing: Option<&Arc<dyn Landing>>,
+        progress: &Progress,
+    ) -> Outcome<()> {
+        let source = from.source.ok_or_else(|| offline(wanted))?;
+        let path = format!("{}sha256/{}", from.base, wanted.digest.hex());
         let bar = progress.bytes(&wanted.label, wanted.size);
-        let mut part = self.open_part(wanted).await?;
+        let mut part = Part::open(&self.folder, wanted, landing).await?;
         let mut causes = Vec::new();
         let mut worst: Option<Failed> = None;
-        for from in source.for_archives() {
-            match transfer(from, &path, wanted, &mut part, &bar).await? {
-                Ok(()) => {
-                    finish(&part, &place)?;
-                    return Ok(place);
+        for place in source.for_archives() {
+            let moved = match transfer(place, &path, wanted, &mut part, &bar).await {
+                Ok(moved) => moved,
+                Err(failure) => {
+                    part.give_up().await;
+                    return Err(failure);
                 }
+            };
+            match moved {
+                Ok(()) => return part.finish(&self.place(wanted)),
                 Err(failed) => {
-                    causes.push(format!("{}: {}", from.address(), failed.reason));
+                    causes.push(format!("{}: {}", place.address(), failed.reason));
                     worst = Some(match worst {
                         Some(worst) if worst.kind >= failed.kind => worst,
                         _ => failed,
@@ -114,35 +166,42 @@ impl ArchiveCache {
                 }
             }
         }
-        if part.hasher.length() == 0 {
-            part.remove();
-        }
+        let is_kept = part.is_kept();
+        part.give_up().await;
         let failed = worst.expect("there is at least the registry itself");
         let causes = if causes.len() > 1 { causes } else { Vec::new() };
-        Err(failed.into_failure(wanted).with_causes(causes))
+        Err(failed.into_failure(wanted, is_kept).with_causes(causes))
     }
+}
 
-    /// The file to write into: what arrived before, if no other process is at it.
-    async fn open_part(&self, wanted: &WantedArchive) -> Outcome<Part> {
-        let path = self.folder.join(format!("{}.part", wanted.digest.hex()));
-        let size = wanted.size;
-        let folder = self.folder.clone();
-        blocking(move || {
-            let failed = |problem: io::Error| Failure::io("write", &path, &problem);
-            let file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&path)
-                .map_err(failed)?;
-            if file.try_lock().is_err() || !is_still_at(&file, &path) {
-                return unshared_part(&folder);
-            }
-            resume(path.clone(), file, size).map_err(failed)
+/// Where archives come from.
+#[derive(Clone, Copy)]
+struct From<'a> {
+    source: Option<&'a Source>,
+    base: &'a str,
+}
+
+/// Does `work` for each of `wanted`, several at a time and the largest first; results come in
+/// the order of `wanted`.
+async fn in_turn<T>(
+    wanted: &[WantedArchive],
+    work: impl AsyncFn(&WantedArchive) -> Outcome<T>,
+) -> Outcome<Vec<T>> {
+    let mut order: Vec<usize> = (0..wanted.len()).collect();
+    order.sort_by_key(|it| std::cmp::Reverse(wanted[*it].size));
+    let room = Semaphore::new(FETCHES_MAX);
+    let (room, work) = (&room, &work);
+    let mut results: Vec<(usize, T)> = futures_util::stream::iter(order)
+        .map(|it| async move {
+            let weight = if wanted[it].size >= LARGE_BYTES { 2 } else { 1 };
+            let _place = room.acquire_many(weight).await;
+            Ok::<_, Failure>((it, work(&wanted[it]).await?))
         })
-        .await
-    }
+        .buffer_unordered(FETCHES_MAX)
+        .try_collect()
+        .await?;
+    results.sort_by_key(|(it, _)| *it);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
 }
 
 /// The size of an archive that is in the cache with the right bytes.
@@ -172,96 +231,27 @@ pub(crate) async fn take_cached(
     Ok(Some(places))
 }
 
-/// Takes up what arrived before by hashing it again.
-fn resume(path: PathBuf, mut file: File, size: u64) -> io::Result<Part> {
-    let mut hasher = Hasher::new();
-    if file.metadata()?.len() > size {
-        file.set_len(0)?;
+/// Lands what the cache holds; `false` where it does not hold the archive, whole. A wrong
+/// file is removed.
+fn land_file(place: &Path, wanted: &WantedArchive, landing: &dyn Landing) -> Outcome<bool> {
+    if place.symlink_metadata().is_err() {
+        return Ok(false);
     }
-    let mut buffer = vec![0; 256 * 1024];
-    file.seek(SeekFrom::Start(0))?;
-    loop {
-        match io::Read::read(&mut file, &mut buffer)? {
-            0 => break,
-            count => hasher.update(&buffer[..count]),
+    let landed = match FileChunks::open(place) {
+        Ok(mut chunks) => landing.land(&wanted.digest, &mut chunks),
+        Err(_) => Landed::Wrong { found: None },
+    };
+    match landed {
+        Landed::Right => {
+            cache_lock::note_use(place);
+            Ok(true)
         }
+        Landed::Wrong { .. } => {
+            let _ = std::fs::remove_file(place);
+            Ok(false)
+        }
+        Landed::Failed(failure) => Err(failure),
     }
-    Ok(Part { path, file, hasher })
-}
-
-/// A file of our own, since another process is fetching the same archive.
-fn unshared_part(folder: &Path) -> Outcome<Part> {
-    let (file, path) = tempfile::Builder::new()
-        .prefix("fetch-")
-        .suffix(".part")
-        .tempfile_in(folder)
-        .and_then(|it| it.keep().map_err(|it| it.error))
-        .map_err(|problem| Failure::io("write in", folder, &problem))?;
-    Ok(Part {
-        path,
-        file,
-        hasher: Hasher::new(),
-    })
-}
-
-/// Whether the file that we locked still has its name. The process that held the lock
-/// before may have finished and renamed it, and then it is not ours to write to.
-fn is_still_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), std::fs::symlink_metadata(path)) {
-        (Ok(ours), Ok(named)) => ours.ino() == named.ino() && ours.dev() == named.dev(),
-        _ => false,
-    }
-}
-
-impl Part {
-    /// Whether exactly what was signed has arrived.
-    pub(super) fn is_right(&self, wanted: &WantedArchive) -> bool {
-        self.hasher.clone().finish() == (wanted.digest, wanted.size)
-    }
-
-    /// Forgets what arrived.
-    pub(super) fn restart(&mut self) -> Outcome<()> {
-        self.file
-            .set_len(0)
-            .and_then(|()| self.file.seek(SeekFrom::Start(0)))
-            .map_err(|problem| Failure::io("write", &self.path, &problem))?;
-        self.hasher = Hasher::new();
-        Ok(())
-    }
-
-    /// Where the `ETag` of what arrived is kept.
-    fn etag_path(&self) -> PathBuf {
-        self.path.with_extension("etag")
-    }
-
-    /// The `ETag` under which `address` sent what arrived.
-    pub(super) fn etag(&self, address: &str) -> Option<String> {
-        let text = std::fs::read_to_string(self.etag_path()).ok()?;
-        let (from, etag) = text.split_once('\n')?;
-        (from == address).then(|| etag.to_owned())
-    }
-
-    /// Notes the `ETag` for the next time. Without it a resumption is checked later, by digest.
-    pub(super) fn note_etag(&self, address: &str, etag: Option<&str>) {
-        let path = self.etag_path();
-        let _ = match etag {
-            Some(etag) => std::fs::write(path, format!("{address}\n{etag}")),
-            None => std::fs::remove_file(path),
-        };
-    }
-
-    fn remove(&self) {
-        let _ = std::fs::remove_file(&self.path);
-        let _ = std::fs::remove_file(self.etag_path());
-    }
-}
-
-/// Gives a right archive its final name. It is not synced: an archive can be had again, and
-/// its digest is taken whenever it is used, so one that a power cut has torn is fetched anew.
-fn finish(part: &Part, place: &Path) -> Outcome<()> {
-    std::fs::rename(&part.path, place).map_err(|problem| Failure::io("finish", place, &problem))?;
-    let _ = std::fs::remove_file(part.etag_path());
-    Ok(())
 }
 
 /// Whether the cache holds the archive, whole. Disks rot and people edit, so the digest is

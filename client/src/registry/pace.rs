@@ -22,16 +22,20 @@ const DELAY_MAX: Duration = Duration::from_mins(1);
 /// The speed of one transfer.
 #[derive(Debug)]
 pub(super) struct Pace {
-    since: Option<Instant>,
+    /// When the first byte came; later by the time that was ours.
+    began: Option<Instant>,
     bytes: u64,
+    /// When the window began, and what came before it.
+    window: Option<(Instant, u64)>,
 }
 
 impl Pace {
     /// A transfer that has not begun; what a server needs to think does not count.
     pub(super) fn start() -> Self {
         Self {
-            since: None,
+            began: None,
             bytes: 0,
+            window: None,
         }
     }
 
@@ -40,23 +44,37 @@ impl Pace {
         self.took_at(count, Instant::now())
     }
 
+    /// How much came.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// How long that took the server, from its first byte on.
+    pub(super) fn time(&self) -> Duration {
+        self.began.map(|it| it.elapsed()).unwrap_or_default()
+    }
+
+    /// Some of the time since then was not the server's.
+    pub(super) fn excuse(&mut self, own: Duration) {
+        self.began = self.began.map(|it| it + own);
+        self.window = self.window.map(|(it, before)| (it + own, before));
+    }
+
     fn took_at(&mut self, count: usize, now: Instant) -> Result<(), TransportError> {
-        let since = *self.since.get_or_insert(now);
+        self.began.get_or_insert(now);
+        let (since, before) = *self.window.get_or_insert((now, self.bytes));
         self.bytes += count as u64;
         if now.duration_since(since) < WINDOW {
             return Ok(());
         }
-        if self.bytes < WINDOW_BYTES_MIN {
-            let problem = format!(
-                "only {} bytes came in {} seconds",
-                self.bytes,
-                WINDOW.as_secs()
-            );
+        let came = self.bytes - before;
+        if came < WINDOW_BYTES_MIN {
+            let problem = format!("only {came} bytes came in {} seconds", WINDOW.as_secs());
             return Err(TransportError::Unreachable {
                 source: problem.into(),
             });
         }
-        (self.since, self.bytes) = (Some(now), 0);
+        self.window = Some((now, self.bytes));
         Ok(())
     }
 }
@@ -141,6 +159,16 @@ mod tests {
         assert_eq!(dripping.count(), 3);
         backoff.progressed(PROGRESS_BYTES_MIN);
         assert!(backoff.delay_after(&unreachable()).is_some());
+    }
+
+    #[test]
+    fn the_time_that_our_own_disk_takes_is_not_the_servers() {
+        let mut pace = Pace::start();
+        let start = Instant::now();
+        pace.took_at(100, start).unwrap();
+        pace.excuse(WINDOW);
+        pace.took_at(100, start + WINDOW).unwrap();
+        assert!(pace.took_at(100, start + WINDOW * 2).is_err());
     }
 
     #[test]

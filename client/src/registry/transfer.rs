@@ -1,13 +1,12 @@
 //! One archive from one place: taken up where it broke off, and never more of it than was
 //! signed.
 
-use std::io::Write as _;
-
 use futures_util::StreamExt as _;
 use provisioning_package::Digest;
 use provisioning_trust::TransportError;
+use tokio::time::Instant;
 
-use super::archives::{Part, WantedArchive};
+use super::archives::{Landed, Part, WantedArchive};
 use super::http::BadAnswer;
 use super::pace::{Backoff, Pace};
 use super::source::{FileStream, Place, Resumption, cause_of};
@@ -63,26 +62,29 @@ pub(super) async fn transfer(
 ) -> Outcome<Result<(), Failed>> {
     let mut may_restart = true;
     loop {
-        let had_some = part.hasher.length() > 0;
+        let had_some = part.length() > 0;
         let in_pieces = match fill(place, path, wanted, part, bar).await? {
             Ok(resumed) => resumed || had_some,
             Err(failed) => {
                 if failed.kind == FailedKind::Wrong {
-                    part.restart()?;
+                    part.restart().await?;
                 }
                 return Ok(Err(failed));
             }
         };
-        if part.is_right(wanted) {
-            return Ok(Ok(()));
-        }
-        let (digest, length) = part.hasher.clone().finish();
-        part.restart()?;
-        part.note_etag(place.address(), None);
+        let found = match part.verdict().await {
+            Landed::Right => return Ok(Ok(())),
+            Landed::Wrong { found } => found,
+            Landed::Failed(failure) => return Err(failure),
+        };
+        part.restart().await?;
         // Pieces may be of different files, from an older run or another place: once more,
         // in one.
         if !in_pieces || !may_restart {
-            return Ok(Err(wrong_bytes(wanted, digest, length)));
+            return Ok(Err(match found {
+                Some(found) => wrong_bytes(wanted, found),
+                None => too_long(wanted),
+            }));
         }
         may_restart = false;
     }
@@ -99,8 +101,8 @@ async fn fill(
     let mut backoff = Backoff::new(RESUMES_MAX);
     let mut may_restart = true;
     let mut in_pieces = false;
-    while part.hasher.length() < wanted.size || part.hasher.length() == 0 {
-        let before = part.hasher.length();
+    while part.length() < wanted.size || part.length() == 0 {
+        let before = part.length();
         let from = Resumption {
             offset: before,
             etag: part.etag(place.address()),
@@ -116,13 +118,12 @@ async fn fill(
         };
         if before > 0 && may_restart && is_changed(&problem) {
             may_restart = false;
-            part.restart()?;
-            part.note_etag(place.address(), None);
+            part.restart().await?;
             continue;
         }
-        if part.hasher.length() > before {
+        if part.length() > before {
             in_pieces = true;
-            backoff.progressed(part.hasher.length() - before);
+            backoff.progressed(part.length() - before);
         }
         let Some(delay) = backoff.delay_after(&problem) else {
             place.give_up();
@@ -154,8 +155,8 @@ async fn receive(
     if stream.total.is_some_and(|it| it > wanted.size) {
         return Ok(Received::Wrong(too_long(wanted)));
     }
-    if stream.offset != part.hasher.length() {
-        part.restart()?;
+    if stream.offset != part.length() {
+        part.restart().await?;
         if stream.offset != 0 {
             let problem = "the server answered with another part than was asked for";
             return Ok(Received::Broke(TransportError::Unreachable {
@@ -164,31 +165,34 @@ async fn receive(
         }
     }
     part.note_etag(place.address(), stream.etag.as_deref());
-    bar.restart_at(part.hasher.length());
+    bar.restart_at(part.length());
     let mut speed = Pace::start();
     while let Some(chunk) = stream.chunks.next().await {
         let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(problem) => return Ok(Received::Broke(problem)),
         };
-        if part.hasher.length() + chunk.len() as u64 > wanted.size {
+        let count = chunk.len();
+        if part.length() + count as u64 > wanted.size {
             return Ok(Received::Wrong(too_long(wanted)));
         }
-        part.file
-            .write_all(&chunk)
-            .map_err(|problem| Failure::io("write", &part.path, &problem))?;
-        part.hasher.update(&chunk);
-        bar.advance(chunk.len() as u64);
-        if let Err(problem) = speed.took(chunk.len()) {
+        if let Err(problem) = speed.took(count) {
             return Ok(Received::Broke(problem));
         }
+        part.judge_speed(speed.bytes(), speed.time());
+        // What our own disk takes is not the server's time.
+        let own = Instant::now();
+        part.add(chunk).await?;
+        speed.excuse(own.elapsed());
+        bar.advance(count as u64);
     }
     Ok(Received::Ended)
 }
 
 impl Failed {
     /// What the user is told, if no other place did better.
-    pub(super) fn into_failure(self, wanted: &WantedArchive) -> Failure {
+    /// What arrived before may be `is_kept` for the next run.
+    pub(super) fn into_failure(self, wanted: &WantedArchive, is_kept: bool) -> Failure {
         let label = &wanted.label;
         match self.kind {
             FailedKind::Absent => Failure::new(
@@ -206,7 +210,11 @@ impl Failed {
             )
             .with_causes(self.causes)
             .with_exit(Exit::Unreachable)
-            .with_hint("run the same command again: what has arrived is kept and taken up"),
+            .with_hint(if is_kept {
+                "run the same command again: what has arrived is kept and taken up"
+            } else {
+                "run the same command again"
+            }),
             FailedKind::Refused => Failure::new(
                 "registry-refused",
                 format!("the registry refused to give the archive of {label}"),
@@ -224,7 +232,7 @@ impl Failed {
     }
 }
 
-fn wrong_bytes(wanted: &WantedArchive, seen: Digest, length: u64) -> Failed {
+fn wrong_bytes(wanted: &WantedArchive, (seen, length): (Digest, u64)) -> Failed {
     Failed {
         kind: FailedKind::Wrong,
         reason: "it gave something else".to_owned(),

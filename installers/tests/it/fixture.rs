@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use provisioning_installers::{
     Applied, ApplyContext, Choice, Holder, InstallError, NewState, Observer, Plan, Prefix,
-    Requests, Silent, Unpacks, WriterLock, apply, plan, prepare,
+    Requests, Silent, Staging, Unpacks, WriterLock, apply, missing, plan, prepare,
 };
 use provisioning_package::{BuildOptions, Digest, PackageName, Target, Version, build_archive};
 use tempfile::TempDir;
@@ -131,10 +131,15 @@ impl World {
             .iter()
             .map(|it| (it.choice.digest, it.archive.clone()))
             .collect();
-        let prepared = prepare(&self.prefix, plan, &archives)?;
+        let choices = missing(&self.prefix, plan);
+        let staging = (!choices.is_empty())
+            .then(|| Staging::of_files(&self.prefix, &choices, &archives))
+            .transpose()?;
+        let staging = staging.as_ref();
+        let prepared = prepare(&self.prefix, plan, staging)?;
         let lock = self.lock(Duration::from_secs(20))?;
         let context = ApplyContext {
-            archives: &archives,
+            staging,
             adopting: None,
             now: Timestamp::UNIX_EPOCH,
             client: Version::new(0, 1, 0),

@@ -12,4 +12,5 @@ mod repair;
 mod rollback;
 mod scripts;
 mod sharing;
+mod staging;
 mod writers;

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::refusal::Refusal;
+use crate::digest::Digest;
 
 /// Longest part of a hostile name that a message repeats, in characters.
 const SHOWN_CHARS_MAX: usize = 160;
@@ -50,6 +51,31 @@ pub enum ArchiveError {
         /// What the system said.
         source: io::Error,
     },
+    /// The bytes that arrived are not the promised ones.
+    #[error("{size} bytes arrived with the digest `{}`, and others were promised", digest.prefixed())]
+    NotPromised {
+        /// The digest of what arrived.
+        digest: Digest,
+        /// How many bytes arrived.
+        size: u64,
+    },
+    /// More bytes arrived than were promised.
+    #[error("more bytes arrived than were promised")]
+    TooLong,
+    /// The archive holds more than was promised for it.
+    #[error("{}", beyond(*unpacked, *entries))]
+    BeyondPromise {
+        /// The bytes that it was to unpack to at most.
+        unpacked: Option<u64>,
+        /// The entries that it was to list at most.
+        entries: Option<u64>,
+    },
+    /// Whoever gave the archive's bytes stopped before their end.
+    #[error("the archive's bytes broke off")]
+    BrokenOff {
+        /// Why.
+        source: io::Error,
+    },
     /// The archive could not be written.
     #[error("cannot write the archive")]
     Output {
@@ -65,6 +91,9 @@ impl ArchiveError {
             Self::Refused { refusal, .. } => refusal.code(),
             Self::Occupied { .. } => "unpack-target-occupied",
             Self::Changed { .. } => "changed-while-read",
+            Self::NotPromised { .. } | Self::TooLong => "archive-digest",
+            Self::BeyondPromise { .. } => "archive-beyond-promise",
+            Self::BrokenOff { .. } => "archive-broken-off",
             Self::Glob(_) => "invalid-glob",
             Self::Io { .. } | Self::Output { .. } => "io",
         }
@@ -73,9 +102,12 @@ impl ArchiveError {
     /// Whether the archive or tree itself is at fault, so that trying again cannot help.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Self::Refused { .. } => true,
+            Self::Refused { .. } | Self::BeyondPromise { .. } => true,
             Self::Occupied { .. }
             | Self::Changed { .. }
+            | Self::NotPromised { .. }
+            | Self::TooLong
+            | Self::BrokenOff { .. }
             | Self::Glob(_)
             | Self::Io { .. }
             | Self::Output { .. } => false,
@@ -119,6 +151,16 @@ impl ArchiveError {
     pub(super) fn from_io(error: io::Error) -> Result<Self, io::Error> {
         error.downcast::<Self>()
     }
+}
+
+fn beyond(unpacked: Option<u64>, entries: Option<u64>) -> String {
+    let unpacked = unpacked.map(|it| format!("{it} bytes"));
+    let entries = entries.map(|it| format!("{it} entries"));
+    let promised: Vec<String> = unpacked.into_iter().chain(entries).collect();
+    format!(
+        "it unpacks to more than the {} that were promised",
+        promised.join(" in ")
+    )
 }
 
 /// Text of a stranger, safe to show: escape sequences in a file name could rewrite what the

@@ -61,7 +61,7 @@ pub(super) fn inspect_file(file: &mut File) -> Result<ArchiveReport, ArchiveErro
     })
 }
 
-fn read_text(data: &mut dyn Read) -> Result<Option<String>, ArchiveError> {
+pub(super) fn read_text(data: &mut dyn Read) -> Result<Option<String>, ArchiveError> {
     let mut bytes = Vec::new();
     data.read_to_end(&mut bytes).map_err(into_error)?;
     Ok(String::from_utf8(bytes).ok())

@@ -55,8 +55,23 @@ pub(super) fn walk(
     };
     file.rewind().map_err(io_error)?;
     let size = file.metadata().map_err(io_error)?.len();
-    let stream = TarStream::new(file, size)?;
+    let stream = walk_stream(TarStream::new(file, size)?, visit)?;
     let format = stream.format();
+    let (digest, size) = stream
+        .finish()
+        .ok_or_else(|| truncated("it ends too early"))?;
+    Ok(Walked {
+        format,
+        digest,
+        size,
+    })
+}
+
+/// The same for a stream from wherever; it is at its end then.
+pub(super) fn walk_stream<'f>(
+    stream: TarStream<'f>,
+    visit: &mut dyn FnMut(Member, &mut dyn Read) -> Result<(), ArchiveError>,
+) -> Result<TarStream<'f>, ArchiveError> {
     let mut archive = tar::Archive::new(stream);
     let mut next = 0;
     let result = visit_members(&mut archive, &mut next, visit);
@@ -66,14 +81,7 @@ pub(super) fn walk(
         Err(Failure::Ours(error)) => return Err(error),
         Err(Failure::Tar(error)) => return Err(tar_error(error, stream.is_at_end())),
     }
-    let (digest, size) = stream
-        .finish()
-        .ok_or_else(|| truncated("it ends too early"))?;
-    Ok(Walked {
-        format,
-        digest,
-        size,
-    })
+    Ok(stream)
 }
 
 /// An error that is an [`ArchiveError`] already, or one that came through the `tar` crate.

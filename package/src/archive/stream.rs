@@ -35,15 +35,27 @@ impl<'f> TarStream<'f> {
     /// Begins at the file's current position, which must be its start.
     pub(super) fn new(file: &'f File, size: u64) -> Result<Self, ArchiveError> {
         if size > ARCHIVE_BYTES_MAX {
-            let detail = format!("{size} bytes are too many: {ARCHIVE_BYTES_MAX} is the most");
-            return Err(ArchiveError::whole(Refusal::TooLarge, detail));
+            return Err(too_large(size));
         }
         let raw = FileReader {
             file,
             left: ARCHIVE_BYTES_MAX,
         };
-        let buffered = BufReader::with_capacity(READ_BUFFER_BYTES, HashingReader::new(raw));
-        let mut source = Pushback::new(buffered);
+        let hashing = BufReader::with_capacity(READ_BUFFER_BYTES, HashingReader::new(raw));
+        Self::of(Raw::File(hashing), size)
+    }
+
+    /// The bytes of an archive of `size` bytes as they arrive; whoever gives them counts and
+    /// hashes them.
+    pub(super) fn of_arriving(bytes: &'f mut dyn BufRead, size: u64) -> Result<Self, ArchiveError> {
+        if size > ARCHIVE_BYTES_MAX {
+            return Err(too_large(size));
+        }
+        Self::of(Raw::Arriving(bytes), size)
+    }
+
+    fn of(raw: Raw<'f>, size: u64) -> Result<Self, ArchiveError> {
+        let mut source = Pushback::new(raw);
         let head = source.peek(4).map_err(into_error)?;
         let format = ArchiveFormat::sniff(head).ok_or_else(|| {
             let detail = "neither a zstd nor a gzip archive (`.tar.zst`, `.tar.gz`)";
@@ -76,11 +88,14 @@ impl<'f> TarStream<'f> {
         self.is_at_end
     }
 
-    /// The file's digest and length, once everything was read.
+    /// The file's digest and length, once everything was read; `None` for bytes that arrive.
     pub(super) fn finish(self) -> Option<(Digest, u64)> {
         match self.frames.state {
-            State::Between(source) => Some(source.inner.into_inner().finish()),
-            State::Zstd(_) | State::Gzip(_) | State::Broken => None,
+            State::Between(Pushback {
+                inner: Raw::File(file),
+                ..
+            }) => Some(file.into_inner().finish()),
+            State::Between(_) | State::Zstd(_) | State::Gzip(_) | State::Broken => None,
         }
     }
 
@@ -93,6 +108,11 @@ impl<'f> TarStream<'f> {
         }
         check_expansion(self.given, self.size)
     }
+}
+
+fn too_large(size: u64) -> ArchiveError {
+    let detail = format!("{size} bytes are too many: {ARCHIVE_BYTES_MAX} is the most");
+    ArchiveError::whole(Refusal::TooLarge, detail)
 }
 
 /// Refuses growth beyond [`EXPANSION_RATIO_MAX`].
@@ -167,7 +187,38 @@ impl Read for FileReader<'_> {
     }
 }
 
-type Source<'f> = Pushback<BufReader<HashingReader<FileReader<'f>>>>;
+type Source<'f> = Pushback<Raw<'f>>;
+
+/// Where the compressed bytes come from.
+enum Raw<'f> {
+    File(BufReader<HashingReader<FileReader<'f>>>),
+    Arriving(&'f mut dyn BufRead),
+}
+
+impl BufRead for Raw<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        match self {
+            Self::File(file) => file.fill_buf(),
+            Self::Arriving(bytes) => bytes.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        match self {
+            Self::File(file) => file.consume(count),
+            Self::Arriving(bytes) => bytes.consume(count),
+        }
+    }
+}
+
+impl Read for Raw<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Arriving(bytes) => bytes.read(buffer),
+        }
+    }
+}
 
 /// One frame or member after the other, as one stream (RFC 8878, RFC 1952).
 struct Frames<'f> {

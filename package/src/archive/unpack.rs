@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::crew::{Crew, write_closed};
 use super::error::ArchiveError;
 use super::inspect::{inspect_file, open_archive, with_path};
 use super::member::{Member, MemberKind, walk};
@@ -23,22 +22,6 @@ pub fn unpack_archive(file: &Path, to: &Path) -> Result<Unpacked, ArchiveError> 
     let report = inspect_file(&mut archive).map_err(|it| with_path(it, file))?;
     let digests = unpack_open(&mut archive, file, &report, to)?;
     Ok(Unpacked { report, digests })
-}
-
-/// Unpacks an archive that [`inspect_archive`](super::inspect_archive) found good into the
-/// new folder `to`, read-only and on several threads, without a first pass of its own:
-/// whatever is not as `report` says is refused. Nothing is synced, and after an error the
-/// folder may be there in part: it is the caller's, under an unfinished name, until he has
-/// synced it. Gives the sha256 of each regular file, by the number of its entry.
-pub fn unpack_closed(
-    file: &Path,
-    report: &ArchiveReport,
-    to: &Path,
-) -> Result<Vec<Option<Digest>>, ArchiveError> {
-    let mut archive = open_archive(file)?;
-    write_closed(report, to, |crew| {
-        give_entries(&mut archive, file, report, crew).map_err(|it| with_path(it, file))
-    })
 }
 
 fn unpack_open(
@@ -90,40 +73,6 @@ fn write_entries(
         return Err(changed());
     }
     Ok(digests)
-}
-
-/// The second pass of [`unpack_closed`]; the rule is that of [`write_entries`].
-fn give_entries(
-    archive: &mut File,
-    path: &Path,
-    report: &ArchiveReport,
-    crew: &mut Crew<'_, '_>,
-) -> Result<(), ArchiveError> {
-    let changed = || ArchiveError::Changed {
-        path: path.to_owned(),
-    };
-    let mut expected = report.entries.iter().enumerate();
-    let walked = walk(archive, &mut |member, data| {
-        let (number, entry) = expected.next().ok_or_else(changed)?;
-        if !is_same(&member, entry) {
-            return Err(changed());
-        }
-        match member.kind {
-            MemberKind::File { .. } => {
-                if crew.file(number, data)? != entry.size {
-                    return Err(changed());
-                }
-                Ok(())
-            }
-            MemberKind::HardLink { to } => crew.copy(number, to),
-            MemberKind::Folder => crew.folder(number),
-            MemberKind::Symlink { target } => crew.symlink(number, &target),
-        }
-    })?;
-    if walked.digest != report.facts.digest || expected.next().is_some() {
-        return Err(changed());
-    }
-    Ok(())
 }
 
 fn is_same(member: &Member, entry: &ArchiveEntry) -> bool {

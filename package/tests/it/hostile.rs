@@ -10,8 +10,13 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use provisioning_package::{ArchiveFormat, inspect_archive, unpack_archive};
+use provisioning_package::{
+    ArchiveError, ArchiveFormat, Arrived, Digest, Promise, inspect_archive, unpack_archive,
+    unpack_arriving,
+};
 use raw::compress;
+
+use crate::closed::Pieces;
 
 const FORMATS: [ArchiveFormat; 2] = [ArchiveFormat::TarZst, ArchiveFormat::TarGz];
 
@@ -52,6 +57,19 @@ pub(crate) fn snapshot(root: &Path) -> BTreeMap<PathBuf, String> {
     found
 }
 
+/// How many links stand below a folder.
+fn walk_links(folder: &Path) -> usize {
+    let mut found = 0;
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let entry = entry.unwrap();
+        found += match entry.file_type().unwrap() {
+            it if it.is_dir() => walk_links(&entry.path()),
+            it => usize::from(it.is_symlink()),
+        };
+    }
+    found
+}
+
 /// A neighbourhood with things to steal and to break, and three places to unpack into.
 struct Arena {
     home: tempfile::TempDir,
@@ -79,6 +97,22 @@ impl Arena {
         self.home.path().join("arena")
     }
 
+    /// Unpacks in one pass. Whoever does so removes what is there after a refusal, so this does.
+    fn arriving(&self, bytes: &[u8]) -> Result<Arrived, ArchiveError> {
+        let stage = self.root().join("stage");
+        let promise = Promise {
+            digest: Digest::of(bytes),
+            size: bytes.len() as u64,
+            unpacked: None,
+            entries: None,
+        };
+        let arrived = unpack_arriving(&mut Pieces::of(bytes, 1000), &promise, &stage);
+        let links = walk_links(&stage);
+        assert_eq!(links, 0, "links are made last, and only of what is good");
+        let _ = fs::remove_dir_all(&stage);
+        arrived
+    }
+
     /// Tries every door with these bytes; gives the code that all of them agree on.
     fn code(&self, bytes: &[u8], name: &str) -> &'static str {
         fs::write(&self.archive, bytes).unwrap();
@@ -92,6 +126,13 @@ impl Arena {
             assert_eq!(again.code(), problem.code(), "{name}");
             assert_eq!(snapshot(&self.root()), before, "{name} into {to}");
         }
+        let arriving = self.arriving(bytes).map(|_| ()).expect_err(name);
+        assert_eq!(arriving.code(), problem.code(), "{name}");
+        let mut after = snapshot(&self.root());
+        let mut before = before;
+        // The stage stood in it, so its own time differs.
+        assert!(after.remove(&self.root()).is_some() && before.remove(&self.root()).is_some());
+        assert_eq!(after, before, "{name} while it arrives");
         problem.code()
     }
 }

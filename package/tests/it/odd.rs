@@ -7,9 +7,10 @@ use std::process::Command;
 
 use provisioning_package::{
     ArchiveFormat, ArchiveReport, BuildOptions, EntryKind, Unpacked, build_archive,
-    inspect_archive, unpack_archive, unpack_closed,
+    inspect_archive, unpack_archive,
 };
 
+use crate::closed::{promise_of, unpack};
 use crate::hostile::raw::{
     Head, Tar, compress, file, folder, gnu, hard_link, head, pax, record, symlink,
 };
@@ -32,8 +33,9 @@ fn accept(bytes: &[u8]) -> (ArchiveReport, tempfile::TempDir) {
 fn same_when_closed(archive: &Path, unpacked: &Unpacked) {
     let home = archive.parent().unwrap();
     let closed = home.join("closed");
-    let digests = unpack_closed(archive, &unpacked.report, &closed).unwrap();
-    for (entry, digest) in unpacked.report.entries.iter().zip(digests) {
+    let arrived = unpack(archive, &promise_of(&unpacked.report), &closed).unwrap();
+    assert_eq!(arrived.report, unpacked.report);
+    for (entry, digest) in unpacked.report.entries.iter().zip(arrived.digests) {
         let (one, other) = (home.join("to").join(&entry.path), closed.join(&entry.path));
         assert_eq!(
             unpacked.digests.get(&entry.path),

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use provisioning_package::{
-    ArchiveFormat, BuildOptions, Manifest, Selector, Spec, build_archive, inspect_archive,
-    unpack_archive,
+    ArchiveFormat, BuildOptions, Digest, Manifest, Promise, Selector, Spec, build_archive,
+    inspect_archive, unpack_archive, unpack_arriving,
 };
 
+use crate::closed::Pieces;
 use crate::hostile::raw::{Tar, compress, file, folder, gnu, pax, symlink};
 
 /// Names that meet in every way: short alphabets with cases, dots and combining marks.
@@ -105,10 +106,27 @@ proptest! {
         fs::write(home.path().join("archive"), compress(&tar, format)).unwrap();
         let inspected = inspect_archive(&home.path().join("archive"));
         let unpacked = unpack_archive(&home.path().join("archive"), &home.path().join("to"));
-        match (inspected, unpacked) {
-            (Ok(report), Ok(unpacked)) => prop_assert_eq!(report, unpacked.report),
-            (Err(one), Err(other)) => prop_assert_eq!(one.code(), other.code()),
-            (one, other) => prop_assert!(false, "{:?} {:?}", one, other),
+        let bytes = fs::read(home.path().join("archive")).unwrap();
+        let promise = Promise {
+            digest: Digest::of(&bytes),
+            size: bytes.len() as u64,
+            unpacked: None,
+            entries: None,
+        };
+        let stage = tempfile::tempdir().unwrap();
+        let mut pieces = Pieces::of(&bytes, 100);
+        let arrived = unpack_arriving(&mut pieces, &promise, &stage.path().join("stage"));
+        prop_assert!(fs::read_dir(stage.path()).unwrap().count() <= 1);
+        match (inspected, unpacked, arrived) {
+            (Ok(report), Ok(unpacked), Ok(arrived)) => {
+                prop_assert_eq!(&report, &unpacked.report);
+                prop_assert_eq!(report, arrived.report);
+            }
+            (Err(one), Err(other), Err(third)) => {
+                prop_assert_eq!(one.code(), other.code());
+                prop_assert_eq!(one.code(), third.code());
+            }
+            all => prop_assert!(false, "{:?}", all),
         }
         let left = fs::read_dir(home.path()).unwrap().count();
         prop_assert_eq!(left, 1 + usize::from(home.path().join("to").exists()));

@@ -169,3 +169,74 @@ async fn a_transfer_that_breaks_off_goes_on_where_it_stopped() {
     assert_eq!(std::fs::read(place).unwrap(), *bytes);
     assert_eq!(requests.load(Ordering::Relaxed), 3);
 }
+
+/// Says that whatever lands is right, without looking at it.
+struct Blind;
+
+impl Landing for Blind {
+    fn land(&self, _digest: &Digest, chunks: &mut dyn provisioning_package::Chunks) -> Landed {
+        while let Ok(Some(_)) = chunks.next_chunk() {}
+        Landed::Right
+    }
+}
+
+#[tokio::test]
+async fn only_a_large_archive_that_comes_fast_is_not_kept() {
+    let (small, large) = (part::KEPT_BYTES_MAX, part::KEPT_BYTES_MAX + 1);
+    let mib = 1024 * 1024;
+    for (size, count, seconds, is_kept) in [
+        (large, 16 * mib, 2, false),
+        (large, 16 * mib, 3, true),
+        (large, 15 * mib, 0, true),
+        (small, 16 * mib, 0, true),
+    ] {
+        let cache = tempfile::tempdir().unwrap();
+        let mut wanted = wanted(b"x");
+        wanted.size = size;
+        let landing: Arc<dyn Landing> = Arc::new(Blind);
+        let mut part = Part::open(cache.path(), &wanted, Some(&landing))
+            .await
+            .unwrap();
+        part.judge_speed(count, std::time::Duration::from_secs(seconds));
+        assert_eq!(part.is_kept(), is_kept, "{size} {count} {seconds}");
+        let left = std::fs::read_dir(cache.path()).unwrap().count();
+        assert_eq!(left, usize::from(is_kept));
+    }
+}
+
+#[tokio::test]
+async fn what_the_cache_holds_lands_without_a_source_and_rot_is_told() {
+    let bytes = content();
+    let (wanted, absent) = (wanted(&bytes), wanted(b"absent"));
+    let (_folder, source) = folder_with(&bytes, &wanted);
+    let cache = tempfile::tempdir().unwrap();
+    let place = fetch(cache.path(), Some(&source), &wanted).await.unwrap();
+    let landing: Arc<dyn Landing> = Arc::new(Honest);
+    let all = [absent, wanted];
+    let cache = ArchiveCache::new(cache.path());
+    let others = cache.land_cached(&all, &landing).await.unwrap();
+    assert_eq!(others.len(), 1);
+    assert_eq!(others[0].digest, all[0].digest);
+    std::fs::write(&place, b"rot").unwrap();
+    let others = cache.land_cached(&all, &landing).await.unwrap();
+    assert_eq!(others.len(), 2);
+    assert!(!place.exists());
+}
+
+/// Looks at what lands.
+struct Honest;
+
+impl Landing for Honest {
+    fn land(&self, digest: &Digest, chunks: &mut dyn provisioning_package::Chunks) -> Landed {
+        let mut hasher = provisioning_package::Hasher::new();
+        while let Ok(Some(chunk)) = chunks.next_chunk() {
+            hasher.update(&chunk);
+        }
+        let found = hasher.finish();
+        if found.0 == *digest {
+            Landed::Right
+        } else {
+            Landed::Wrong { found: Some(found) }
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use provisioning_package::Digest;
+use provisioning_package::{Chunks, Digest};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::env::tests::bare;
 use crate::failure::{Exit, Outcome};
 use crate::output::{Output, Progress};
-use crate::registry::archives::{ArchiveCache, WantedArchive};
+use crate::registry::archives::{ArchiveCache, Landed, Landing, WantedArchive};
 use crate::registry::source::Source;
 use crate::settings::{GlobalArgs, RegistryLocation, Settings};
 
@@ -160,14 +160,71 @@ async fn fetch_in(context: &Context, cache: &Path) -> Outcome<PathBuf> {
     places.map(|mut it| it.remove(0))
 }
 
-/// Fetches from a server with this script; what became of it, and what was asked.
+/// Keeps what lands in memory, and judges it as those do who unpack.
+#[derive(Default)]
+struct Collected(Mutex<Option<Vec<u8>>>);
+
+impl Landing for Collected {
+    fn land(&self, digest: &Digest, chunks: &mut dyn Chunks) -> Landed {
+        let mut bytes = Vec::new();
+        loop {
+            match chunks.next_chunk() {
+                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+                Ok(None) => break,
+                Err(_) => return Landed::Wrong { found: None },
+            }
+        }
+        let found = Digest::of(&bytes);
+        if found != *digest {
+            let found = Some((found, bytes.len() as u64));
+            return Landed::Wrong { found };
+        }
+        let before = self.0.lock().unwrap().replace(bytes);
+        assert_eq!(before, None, "an archive lands once");
+        Landed::Right
+    }
+}
+
+/// The same where it is unpacked as it arrives; also gives what is in the cache then.
+async fn land_in(context: &Context, cache: &Path) -> Outcome<Vec<u8>> {
+    let location: RegistryLocation = context.settings.registry().unwrap().clone();
+    let source = Source::of_context(&location, context).unwrap();
+    let (all, progress) = ([wanted()], Progress::hidden());
+    let collected = Arc::new(Collected::default());
+    let landing: Arc<dyn Landing> = collected.clone();
+    ArchiveCache::new(cache)
+        .land_all(Some(&source), "archives/", &all, &landing, &progress)
+        .await?;
+    let kept = cache.join("archives/sha256").join(wanted().digest.hex());
+    assert_eq!(std::fs::read(kept).unwrap(), content(), "kept too");
+    Ok(collected.0.lock().unwrap().take().unwrap())
+}
+
+/// Fetches from a server with this script; what became of it, and what was asked. An archive
+/// that is unpacked as it arrives fares no differently.
 async fn fetch(
     script: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
 ) -> (Outcome<Vec<u8>>, Vec<String>) {
-    let server = Server::start(script).await;
+    let script = Arc::new(script);
+    let again = Arc::clone(&script);
+    let server = Server::start(move |number, head| script(number, head)).await;
     let cache = tempfile::tempdir().unwrap();
     let fetched = fetch_in(&context(&server.address, &[]), cache.path()).await;
-    (fetched.map(|it| std::fs::read(it).unwrap()), server.heads())
+    let fetched = fetched.map(|it| std::fs::read(it).unwrap());
+
+    let other = Server::start(move |number, head| again(number, head)).await;
+    let cache = tempfile::tempdir().unwrap();
+    let landed = land_in(&context(&other.address, &[]), cache.path()).await;
+    match (&fetched, &landed) {
+        (Ok(fetched), Ok(landed)) => assert_eq!(fetched, landed),
+        (Err(one), Err(other)) => assert_eq!(one.exit(), other.exit()),
+        _ => panic!("fetched: {}, landed: {}", fetched.is_ok(), landed.is_ok()),
+    }
+    let without_host = |it: &String| it.lines().filter(|it| !it.starts_with("host:")).collect();
+    let heads =
+        |server: &Server| -> Vec<String> { server.heads().iter().map(without_host).collect() };
+    assert_eq!(heads(&server), heads(&other));
+    (fetched, server.heads())
 }
 
 #[tokio::test]
@@ -297,8 +354,9 @@ async fn what_arrived_is_kept_for_the_next_run_with_its_etag() {
     let folder = cache.path().join("archives/sha256");
     let part = folder.join(format!("{}.part", wanted().digest.hex()));
     assert_eq!(part.metadata().unwrap().len(), 150_000);
-    let place = fetch_in(&context, cache.path()).await.unwrap();
-    assert_eq!(std::fs::read(place).unwrap(), content());
+    // What is taken up is unpacked from its first byte on.
+    let landed = land_in(&context, cache.path()).await.unwrap();
+    assert_eq!(landed, content());
     let last = server.heads().pop().unwrap();
     assert!(last.contains("range: bytes=150000-"), "{last}");
     assert!(last.contains("if-match: \"one\""), "{last}");
@@ -314,8 +372,8 @@ async fn mirrors_are_tried_in_turn_and_the_registry_last() {
     let mirrors = format!("{} {} {}", lying.address, empty.address, good.address);
     let context = context(&registry.address, &[("PROVISIONING_MIRRORS", &mirrors)]);
     let cache = tempfile::tempdir().unwrap();
-    let place = fetch_in(&context, cache.path()).await.unwrap();
-    assert_eq!(std::fs::read(place).unwrap(), content());
+    let landed = land_in(&context, cache.path()).await.unwrap();
+    assert_eq!(landed, content());
     assert_eq!((lying.heads().len(), empty.heads().len()), (1, 1));
     assert!(registry.heads().is_empty());
 }
