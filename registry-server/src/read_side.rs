@@ -305,16 +305,10 @@ impl ReadSide {
     ) -> Result<bool, ServerError> {
         let mut repository = self.state(app, row).await?;
         repository.number_from(right.number());
-        // Nothing that a power failure could take back may be shown, and no number that it
-        // could give out again may be used.
-        let signing = async {
-            match work {
-                Work::Refresh => self.refreshed(app, repository, row.serial),
-                Work::Jobs | Work::All => self.signed(app, repository, work).await,
-            }
+        let signed = match work {
+            Work::Refresh => self.refreshed(app, repository, row.serial).await?,
+            Work::Jobs | Work::All => self.signed(app, repository, work).await?,
         };
-        let flushing = async { app.db.flush().await.map_err(ServerError::from) };
-        let (signed, ()) = tokio::try_join!(signing, flushing)?;
         let (timestamp, is_switch) = match switch_of(signed.files) {
             None => (Bytes::from(row.timestamp.clone()), false),
             Some((files, timestamp)) => {
@@ -341,8 +335,8 @@ impl ReadSide {
         Ok(true)
     }
 
-    /// Renders and signs; `newest` is read before anything is flushed, so that all of it is
-    /// durable afterwards.
+    /// Renders and signs. Everything is read before the flush begins: nothing that a power
+    /// failure could take back is shown, and no number that it could give out again is used.
     async fn signed(
         &self,
         app: &App,
@@ -361,6 +355,22 @@ impl ReadSide {
             name: &self.name,
         };
         let rendered = render(&app.db, Some(site), &repository, &subjects).await?;
+        let signing = self.write_and_sign(app, repository, rendered);
+        let flushing = async { app.db.flush().await.map_err(ServerError::from) };
+        let ((repository, files), ()) = tokio::try_join!(signing, flushing)?;
+        Ok(Signed {
+            repository,
+            files,
+            serial,
+        })
+    }
+
+    async fn write_and_sign(
+        &self,
+        app: &App,
+        repository: Repository,
+        rendered: Vec<Rendered>,
+    ) -> Result<(Repository, Vec<MetadataFile>), ServerError> {
         let is_suspect = self.is_suspect.load(Ordering::Acquire);
         let changes = write_targets(&app.storage, &repository, rendered, is_suspect).await?;
         app.may_crash(CrashPoint::TargetsWritten);
@@ -369,11 +379,7 @@ impl ReadSide {
         let signed = tokio::task::spawn_blocking(move || {
             let mut next = repository;
             let files = next.apply(&keys, &changes, now)?;
-            Ok::<_, SignError>(Signed {
-                repository: next,
-                files,
-                serial,
-            })
+            Ok::<_, SignError>((next, files))
         });
         let signed = signed
             .await
@@ -381,12 +387,13 @@ impl ReadSide {
         Ok(signed?)
     }
 
-    fn refreshed(
+    async fn refreshed(
         &self,
         app: &App,
         mut repository: Repository,
         serial: u64,
     ) -> Result<Signed, ServerError> {
+        app.db.flush().await?;
         let files = repository.refresh(&self.keys, app.now())?;
         Ok(Signed {
             repository,

@@ -82,6 +82,8 @@ impl Opening<'_> {
         right: &mut SigningRight,
         row: &SigningRow,
     ) -> Result<(KeySet, Found), StartError> {
+        // The number that came with the right must not be given out again.
+        self.db.flush().await?;
         let stored = self.storage.read(TIMESTAMP).await;
         let stored = stored.map_err(|error| StartError::ReadSide(error.into()))?;
         let is_signed = stored.is_some() || row.shown > 0;
