@@ -146,7 +146,7 @@ async fn execute(
     let alone = Prefix::new(prefix.root());
     let shares = neighbours::sharing(prefix, plan, context);
     let mut prefix = &shares;
-    let mut ready = make_ready(plan, (&mut prefix, &alone), registry, context).await?;
+    let mut ready = make_ready(plan, (&mut prefix, &alone), None, registry, context).await?;
     let lock = lock(prefix, &intent.reason(), context)?;
     let found = prefix.current_number()?;
     let is_gone = |it: &&Choice| !ready.has(&it.digest);
@@ -155,7 +155,8 @@ async fn execute(
         // nobody can come again.
         let current = prefix.current_generation()?;
         *plan = intent.plan(context, registry, current.as_ref()).await?;
-        ready = make_ready(plan, (&mut prefix, &alone), registry, context).await?;
+        let staged = ready.staging;
+        ready = make_ready(plan, (&mut prefix, &alone), staged, registry, context).await?;
     }
     warn_of_commands(plan, &ready.prepared, context);
     let mut applied = apply_shown(prefix, &lock, plan, &ready, context);
@@ -163,7 +164,8 @@ async fn execute(
         // Its prefix let it go since it was looked at: nothing is wrong here.
         tracing::debug!("fetched after all: {problem}");
         prefix = &alone;
-        ready = make_ready(plan, (&mut prefix, &alone), registry, context).await?;
+        let staged = ready.staging;
+        ready = make_ready(plan, (&mut prefix, &alone), staged, registry, context).await?;
         applied = apply_shown(prefix, &lock, plan, &ready, context);
     }
     let applied = applied.map_err(|problem| how_far(problem.into(), prefix, plan))?;
@@ -186,16 +188,17 @@ impl Ready {
     }
 }
 
-/// Fetches, unpacks and looks through what a plan needs; what other prefixes have only as
-/// long as all of it can be taken there.
+/// Fetches, unpacks and looks through what a plan needs and was not `staged` before; what
+/// other prefixes have only as long as all of it can be taken there.
 async fn make_ready<'a>(
     plan: &Plan,
     (prefix, alone): (&mut &'a Prefix, &'a Prefix),
+    mut staging: Option<Arc<Staging>>,
     registry: &mut Registry,
     context: &Context,
 ) -> Outcome<Ready> {
     loop {
-        let staging = landing::stage(plan, prefix, registry, context).await?;
+        staging = landing::stage(plan, prefix, staging, registry, context).await?;
         let look = || prepare(prefix, plan, staging.as_deref());
         match tokio::task::block_in_place(look) {
             Ok(prepared) => return Ok(Ready { staging, prepared }),

@@ -28,20 +28,29 @@ impl Landing for Unpacking {
     }
 }
 
-/// Unpacks what a plan needs and the store has not got; `None` where that is nothing. The
-/// registry is met only where the cache does not have all of it.
+/// Unpacks what a plan needs and neither the store nor `earlier` has; `None` where that is
+/// nothing. The registry is met only where the cache does not have all of it.
 pub(super) async fn stage(
     plan: &Plan,
     prefix: &Prefix,
+    earlier: Option<Arc<Staging>>,
     registry: &mut Registry,
     context: &Context,
 ) -> Outcome<Option<Arc<Staging>>> {
-    let absent = missing(prefix, plan);
+    let mut absent = missing(prefix, plan);
+    absent.retain(|it| {
+        !earlier
+            .as_ref()
+            .is_some_and(|staging| staging.has(&it.digest))
+    });
     if absent.is_empty() || plan.restores.is_some() {
-        return Ok(None);
+        return Ok(earlier);
     }
+    let staging = match earlier {
+        Some(staging) => staging,
+        None => Arc::new(tokio::task::block_in_place(|| Staging::open(prefix))?),
+    };
     let wanted: Vec<WantedArchive> = absent.iter().map(|it| wanted(it)).collect();
-    let staging = Arc::new(tokio::task::block_in_place(|| Staging::open(prefix))?);
     let landing: Arc<dyn Landing> = Arc::new(Unpacking {
         staging: Arc::clone(&staging),
         choices: absent.iter().map(|it| (it.digest, (*it).clone())).collect(),
