@@ -2,11 +2,12 @@
 //!
 //! Serde shapes, paths and error codes, and nothing that acts: no I/O, no async. The read
 //! side (`index`, `discovery`, `bundle`, `paths`) is static files; the write side
-//! (`session`, `settings`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
+//! (`session`, `settings`, `identity`, `token`, `trusted`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
 
 pub mod bundle;
 pub mod command;
 pub mod discovery;
+pub mod identity;
 pub mod index;
 mod null;
 #[cfg(feature = "openapi")]
@@ -15,3 +16,5 @@ pub mod paths;
 pub mod problem;
 pub mod session;
 pub mod settings;
+pub mod token;
+pub mod trusted;

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tokio::sync::{RwLock, Semaphore};
 
 use crate::db::Db;
+use crate::oidc::Verifier;
 use crate::problem::ServerError;
 use crate::read_side::ReadSide;
 use crate::settings::CrashPoint;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     /// Where uploads land until their digest is known.
     pub(crate) staging: PathBuf,
     pub(crate) clock: Clock,
+    /// Checks the tokens of other systems.
+    pub(crate) verifier: Verifier,
     pub(crate) inspections: Semaphore,
     pub(crate) page: RwLock<Option<(u64, bytes::Bytes)>>,
     /// Where to die, set once the server runs: starting passes some of the same steps.

@@ -1,12 +1,17 @@
 //! The command line: `serve`, and what an operator does beside it.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
+use provisioning_registry_server::{Administration, ServerError};
 
 use crate::env::Environment;
 
+mod issuer;
+mod people;
 mod serve;
 mod token;
 mod upkeep;
@@ -23,9 +28,23 @@ pub(crate) struct Cli {
 enum Command {
     /// Serves a registry; a fresh folder is set up with everything it needs
     Serve(serve::ServeArgs),
-    /// Makes tokens that clients publish with
+    /// Makes, lists and ends tokens that clients publish with
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Adds users, says what they may do, makes their tokens
+    #[command(subcommand)]
+    User(people::UserCommand),
+    /// Adds teams, says who belongs to them and which kinds are theirs
+    #[command(subcommand)]
+    Team(people::TeamCommand),
+    /// Gives a user or team a role in a package
+    Owner(people::OwnerArgs),
+    /// Names the issuers whose tokens of CI jobs are taken
+    #[command(subcommand)]
+    Issuer(issuer::IssuerCommand),
+    /// Shows and changes the registry's settings
+    #[command(subcommand)]
+    Settings(people::SettingsCommand),
     /// Checks that database, archives and signed files are whole; exits 1 on a finding
     Fsck(upkeep::FsckArgs),
     /// Takes away archives and signed files that nothing refers to any more
@@ -66,12 +85,47 @@ struct RegistryArgs {
     storage: Option<String>,
 }
 
+impl RegistryArgs {
+    /// The registry's people and tokens.
+    async fn open(&self, environment: &Environment) -> anyhow::Result<Administration> {
+        let now = (environment.clock)();
+        let now = jiff::Timestamp::from_second(now.as_second()).unwrap_or(now);
+        Ok(Administration::open(&self.data, self.database.as_deref(), now).await?)
+    }
+}
+
+/// What was refused, with what to do about it.
+fn refused(error: ServerError) -> anyhow::Error {
+    let ServerError::Refused(refusal) = error else {
+        return error.into();
+    };
+    let mut text = refusal.detail;
+    for hint in refusal.hints {
+        text.push_str("\n  help: ");
+        text.push_str(&hint);
+    }
+    anyhow::anyhow!(text)
+}
+
+/// Prints one JSON document.
+fn print_document(document: &serde_json::Value) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(document)?;
+    writeln!(std::io::stdout(), "{text}").context("stdout is closed")
+}
+
 impl Cli {
     /// Does what was asked.
     pub(crate) async fn run(self, environment: Environment) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Serve(args) => args.run(environment).await.map(|()| ExitCode::SUCCESS),
             Command::Token(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::User(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::Team(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::Owner(args) => args.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::Issuer(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::Settings(command) => {
+                command.run(environment).await.map(|()| ExitCode::SUCCESS)
+            }
             Command::Fsck(args) => args.run(environment).await,
             Command::Gc(args) => args.run(environment).await,
             Command::Export(args) => args.run(environment).await,

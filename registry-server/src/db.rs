@@ -26,13 +26,16 @@ mod fresh;
 mod keys;
 pub(crate) mod leases;
 pub(crate) mod matrix;
+pub(crate) mod owners;
 pub(crate) mod packages;
+pub(crate) mod people;
 pub(crate) mod policy;
 pub(crate) mod reservations;
 pub(crate) mod rows;
 pub(crate) mod sessions;
 pub(crate) mod signing;
 pub(crate) mod tokens;
+pub(crate) mod trusted;
 pub(crate) mod upkeep;
 pub(crate) mod versions;
 

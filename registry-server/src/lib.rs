@@ -12,6 +12,9 @@
 //! | `router` | the route table: path, method, action, handler |
 //! | `routes` | handlers, a file for each resource |
 //! | `rules` | what is decided: access, declarations, manifests, bundles |
+//! | `identity` | changes of users, teams, owners and tokens |
+//! | `administration` | the same at the operator's command line |
+//! | `oidc` | checks the tokens of other systems' issuers |
 //! | `gates` | what holds a checked session back |
 //! | `publish` | the transaction that makes a session part of the registry |
 //! | `db` | SQL, and nowhere else |
@@ -23,11 +26,14 @@
 //! | `page` | the page for browsers |
 //! | `problem` | what is answered when it is not that |
 
+mod administration;
 mod app;
 mod db;
 mod gates;
+mod identity;
 mod lease;
 mod listener;
+mod oidc;
 mod page;
 mod problem;
 mod publish;
@@ -44,17 +50,16 @@ mod staging;
 mod storage;
 mod upkeep;
 
-use std::path::Path;
-
-use jiff::Timestamp;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
+pub use administration::{Administration, TokenOrder};
 pub use app::Clock;
 pub use db::DbError;
 pub use problem::{Code, Refusal, ServerError};
 pub use router::{Route, table};
-pub use rules::access::{Action, Principal, Scope, UnknownScope, decide};
-pub use rules::token::TokenText;
+pub use rules::access::{
+    Action, Bearer, Denied, Grant, Principal, Scope, Subject, TokenUser, UnknownScope, decide,
+};
 pub use server::{Server, StartError};
 pub use settings::{CrashPoint, Limits, Settings};
 pub use setup::SetupError;
@@ -63,22 +68,6 @@ pub use upkeep::{
     BackedUp, Collected, CopiedTable, Exported, Finding, FindingCode, FsckOptions, GcOptions,
     Place, Upkeep, UpkeepError, copy_database, restore,
 };
-
-/// Makes a token in the registry whose folder is `data`, also while a server runs on it.
-pub async fn create_token(
-    data: &Path,
-    database: Option<&str>,
-    name: &str,
-    scopes: Vec<Scope>,
-    expires_at: Option<Timestamp>,
-    now: Timestamp,
-) -> Result<TokenText, SetupError> {
-    let data = setup::make_folder(data)?;
-    let db = db::Db::open(database, &data).await?;
-    let token = setup::create_token(&db, name, scopes, expires_at, now).await?;
-    db.close().await;
-    Ok(token)
-}
 
 /// Lets this process open as many files as the system allows: each connection is one, and
 /// many systems start with 1,024.

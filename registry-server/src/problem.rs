@@ -6,10 +6,11 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use provisioning_registry_api::identity::Binding;
 use provisioning_registry_api::problem::{PROBLEM_CONTENT_TYPE, Problem};
 
 use crate::db::DbError;
-use crate::rules::access::Denied;
+use crate::rules::access::{Denied, Scope};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident, $code:literal, $status:ident, $title:literal;)*) => {
@@ -59,6 +60,42 @@ codes! {
     TokenRevoked, "token-revoked", UNAUTHORIZED, "the token was revoked";
     /// The token is good, but not for this.
     ScopeMissing, "scope-missing", FORBIDDEN, "the token does not allow this";
+    /// The token is for other packages.
+    PatternMissing, "pattern-missing", FORBIDDEN, "the token is for other packages";
+    /// The token is bound to another version.
+    TokenBound, "token-bound", FORBIDDEN, "the token is bound to another version";
+    /// The token's user may not do this.
+    RoleMissing, "role-missing", FORBIDDEN, "the user may not do this";
+    /// The user may do nothing now.
+    UserDisabled, "user-disabled", FORBIDDEN, "the user is locked out";
+    /// It is about a user, and the token is nobody's.
+    NoUser, "no-user", FORBIDDEN, "no user stands behind the token";
+    /// No such user.
+    UserUnknown, "user-unknown", NOT_FOUND, "there is no such user";
+    /// No such team.
+    TeamUnknown, "team-unknown", NOT_FOUND, "there is no such team";
+    /// No such invitation.
+    InvitationUnknown, "invitation-unknown", NOT_FOUND, "there is no such invitation";
+    /// No such token.
+    TokenUnknown, "token-unknown", NOT_FOUND, "there is no such token";
+    /// The user is there already.
+    UserExists, "user-exists", CONFLICT, "there is such a user already";
+    /// The team is there already.
+    TeamExists, "team-exists", CONFLICT, "there is such a team already";
+    /// Nobody would be left who could change it.
+    LastOwner, "last-owner", CONFLICT, "somebody must stay responsible";
+    /// The token of another system is not right.
+    ProofInvalid, "proof-invalid", UNAUTHORIZED, "the issuer's token is not valid";
+    /// The token of another system was taken before.
+    ProofReplayed, "proof-replayed", CONFLICT, "the issuer's token was used before";
+    /// No package trusts the job that the token is about.
+    NotTrusted, "not-trusted", FORBIDDEN, "no package trusts this job";
+    /// The issuer's keys cannot be had.
+    IssuerUnavailable, "issuer-unavailable", SERVICE_UNAVAILABLE, "the issuer does not answer";
+    /// The issuer or publisher cannot be.
+    PublisherInvalid, "publisher-invalid", UNPROCESSABLE_ENTITY, "that is no right issuer or publisher";
+    /// A name, scope, role or time that cannot be.
+    IdentityInvalid, "identity-invalid", UNPROCESSABLE_ENTITY, "that is no right name, scope, role or time";
     /// Nothing is there.
     NotFound, "not-found", NOT_FOUND, "there is nothing here";
     /// No such session.
@@ -233,24 +270,58 @@ impl From<Denied> for Refusal {
                 .hint("ask the registry's operator for a new one"),
             Denied::Expired => Self::new(Code::TokenExpired, "the token has expired")
                 .hint("ask the registry's operator for a new one"),
-            Denied::Scope(needed) => {
-                let words: Vec<_> = needed.iter().map(|it| format!("`{it}`")).collect();
-                let flags: Vec<_> = needed
-                    .iter()
-                    .take(1)
-                    .map(|it| format!("--scope {it}"))
-                    .collect();
-                Self::new(
-                    Code::ScopeMissing,
-                    format!("the token lacks the scope {}", words.join(" or ")),
-                )
-                .hint(format!(
-                    "on the registry: `provisioning-registry token create --name NAME {}`",
-                    flags.join(" ")
-                ))
-            }
+            Denied::Disabled(user) => Self::new(
+                Code::UserDisabled,
+                format!("the user `{user}` is locked out"),
+            )
+            .hint("ask the registry's administrator why"),
+            Denied::Scope(needed) => lacks_scope(needed),
+            Denied::Pattern(name) => Self::new(
+                Code::PatternMissing,
+                format!("the token is limited to some packages, and `{name}` is not among them"),
+            )
+            .hint("`provisioning token list` shows what a token is limited to"),
+            Denied::Bound(binding) => bound(&binding),
+            Denied::Role(needed) => Self::new(
+                Code::RoleMissing,
+                format!("this is for {needed}, and the token's user is none"),
+            )
+            .hint("`provisioning owner list NAME` shows who is responsible for a package"),
         }
     }
+}
+
+fn bound(binding: &Binding) -> Refusal {
+    let version = binding
+        .version
+        .as_ref()
+        .map(|it| format!("@{it}"))
+        .unwrap_or_default();
+    let archive = binding
+        .digest
+        .map(|it| format!(" with {}", it.prefixed()))
+        .unwrap_or_default();
+    Refusal::new(
+        Code::TokenBound,
+        format!(
+            "the token is good for publishing `{}{version}`{archive} and nothing else",
+            binding.name
+        ),
+    )
+}
+
+fn lacks_scope(needed: &[Scope]) -> Refusal {
+    let words: Vec<_> = needed.iter().map(|it| format!("`{it}`")).collect();
+    let flag = needed
+        .first()
+        .map_or_else(String::new, |it| format!("--scope {it}"));
+    Refusal::new(
+        Code::ScopeMissing,
+        format!("the token lacks the scope {}", words.join(" or ")),
+    )
+    .hint(format!(
+        "on the registry: `provisioning-registry token create --name NAME {flag}`"
+    ))
 }
 
 impl ServerError {

@@ -6,14 +6,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use provisioning_package::{CHANNELS, Digest, PackageName};
+use jiff::Timestamp;
+use provisioning_package::{CHANNELS, Digest, Kind, PackageName};
+use provisioning_registry_api::identity::{self, PackageRole};
 use provisioning_registry_api::session::DeclaredVersion;
 
 use crate::app::App;
 use crate::db::WriteTx;
 use crate::db::archives::ArchiveRow;
+use crate::db::owners::put_owner;
 use crate::db::packages::{Holder, claim_name, upsert_package};
 use crate::db::sessions::{SessionRow, commit_session};
+use crate::db::trusted::settle_pending;
 use crate::db::versions::{existing_version, insert_version, version_numbers};
 use crate::gates;
 use crate::problem::{Code, Refusal, ServerError};
@@ -150,6 +154,9 @@ async fn add(
     if manifest::is_newest(&new.version, &others) {
         upsert_package(tx.connection(), &planned.facts, now).await?;
     }
+    if others.is_empty() {
+        settle_owner(tx, row, name, now).await?;
+    }
     let serial = tx.serial();
     insert_version(tx.connection(), new, &row.id, serial, now).await?;
     let digests: Vec<String> = new
@@ -161,6 +168,24 @@ async fn add(
     tx.audit(now, actor, "publish", &subject, &digests.join(", "))
         .await?;
     tx.add_job(&Subject::Package(name.clone()).text()).await?;
+    Ok(())
+}
+
+/// An extension belongs to the user who published it first; the registry's own kinds to
+/// their teams, and what the operator publishes to nobody yet.
+async fn settle_owner(
+    tx: &mut WriteTx,
+    row: &SessionRow,
+    name: &PackageName,
+    now: Timestamp,
+) -> Result<(), ServerError> {
+    if let Some(user) = &row.owner
+        && name.kind() == Kind::Extension
+    {
+        let holder = identity::Holder::User(user.clone());
+        put_owner(tx.connection(), name, &holder, PackageRole::Owner, now).await?;
+    }
+    settle_pending(tx.connection(), name, row.owner.as_deref()).await?;
     Ok(())
 }
 

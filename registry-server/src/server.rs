@@ -14,6 +14,7 @@ use crate::app::{App, Clock, INSPECTIONS_MAX, Shared};
 use crate::db::{Db, DbError};
 use crate::lease::Lease;
 use crate::listener;
+use crate::oidc::Verifier;
 use crate::problem::{ServerError, chain};
 use crate::read_side::Opening;
 use crate::router::router;
@@ -118,6 +119,7 @@ impl Server {
             read_side,
             staging: folder.staging(),
             clock,
+            verifier: Verifier::default(),
             inspections: Semaphore::new(INSPECTIONS_MAX),
             page: RwLock::new(None),
             crash: OnceLock::new(),

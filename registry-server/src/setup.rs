@@ -16,13 +16,13 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use provisioning_registry_api::token::TokenText;
 use provisioning_trust::{KeySet, SignError};
 
-use crate::db::tokens::TokenRow;
+use crate::db::tokens::{NewTokenRow, insert_token};
 use crate::db::{Db, DbError};
 use crate::random::{random_bytes, random_hex};
-use crate::rules::access::Scope;
-use crate::rules::token::TokenText;
+use crate::rules::access::{Grant, Scope};
 use crate::staging;
 use crate::storage::sync_folder;
 
@@ -172,7 +172,7 @@ impl DataFolder {
             format!("{ADMIN_TOKEN_NAME} {}", self.server_id()?)
         };
         db.revoke_tokens(&name, now).await?;
-        let token = create_token(db, &name, vec![Scope::Admin], None, now).await?;
+        let token = make_admin_token(db, &name, now).await?;
         write_secret(&place, token.reveal()).map_err(|source| failed(&place, source))?;
         Ok(place)
     }
@@ -191,23 +191,24 @@ pub(crate) fn make_folder(path: &Path) -> Result<PathBuf, SetupError> {
     path.canonicalize().map_err(wrap)
 }
 
-/// Makes a token and keeps its hash.
-pub(crate) async fn create_token(
+/// Makes the operator's own token.
+async fn make_admin_token(
     db: &Db,
     name: &str,
-    scopes: Vec<Scope>,
-    expires_at: Option<Timestamp>,
     now: Timestamp,
 ) -> Result<TokenText, DbError> {
     let token = TokenText::from_random(random_bytes());
-    let row = TokenRow {
+    let row = NewTokenRow {
         id: random_hex::<8>(),
         name: name.to_owned(),
-        scopes,
-        expires_at,
-        is_revoked: false,
+        grants: vec![Grant::from(Scope::Admin)],
+        expires_at: None,
+        user: None,
+        bound: None,
     };
-    db.insert_token(&row, &token.hash(), now).await?;
+    let mut tx = db.write_quietly().await?;
+    insert_token(tx.connection(), &row, &token.hash(), now).await?;
+    tx.commit().await?;
     Ok(token)
 }
 

@@ -1,19 +1,28 @@
-//! `provisioning-registry token create`: works beside a running server.
+//! `provisioning-registry token`: works beside a running server.
 
 use std::io::Write as _;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use jiff::{Span, Timestamp, ToSpan as _, tz::TimeZone};
-use provisioning_registry_server::{Scope, create_token};
+use provisioning_package::{PackageName, Version};
+use provisioning_registry_api::identity::{Binding, Token};
+use provisioning_registry_server::{Administration, Grant, TokenOrder};
 
-use super::RegistryArgs;
+use super::{RegistryArgs, print_document, refused};
 use crate::env::Environment;
+
+/// How long a token of the operator's lives that does not say.
+const EXPIRES_DEFAULT: &str = "365d";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum TokenCommand {
     /// Makes a token and prints it, alone, on stdout
     Create(CreateArgs),
+    /// Lists tokens: whose they are, what they are good for, when they were last used
+    List(ListArgs),
+    /// Ends a token at once
+    Revoke(RevokeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -27,39 +36,159 @@ pub(crate) struct CreateArgs {
         value_parser = clap::builder::NonEmptyStringValueParser::new()
     )]
     name: String,
-    /// What the token is good for; may be given several times [possible values:
-    /// publish-new, publish, yank, owners, bundles, moderate, admin]
+    #[command(flatten)]
+    what: TokenArgs,
+    /// Whose it is: it then may do what its scopes and that user both may
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+}
+
+/// What a new token is good for, and for how long.
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    /// What the token is good for; may be given several times, and limited to packages
+    /// (`publish:mongodb*`) [possible values: publish-new, publish, yank, owners, bundles,
+    /// moderate, admin]
     #[arg(
         long = "scope",
         value_name = "SCOPE",
         required = true,
         value_delimiter = ','
     )]
-    scopes: Vec<Scope>,
-    /// When it ends: `90d`, `12h`, `2027-01-31` or a full time stamp [default: never]
-    #[arg(long, value_name = "WHEN")]
-    expires: Option<String>,
+    scopes: Vec<Grant>,
+    /// When it ends: `90d`, `12h`, `2027-01-31`, a full time stamp, or `never`
+    #[arg(long, value_name = "WHEN", default_value = EXPIRES_DEFAULT)]
+    expires: String,
+    /// The one package, or version of it, that the token may publish
+    #[arg(long, value_name = "NAME[@VERSION]")]
+    bind: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    registry: RegistryArgs,
+    /// This user's tokens alone
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    #[command(flatten)]
+    registry: RegistryArgs,
+    /// The token's identifier, as `token list` shows it
+    id: String,
 }
 
 impl TokenCommand {
     pub(super) async fn run(self, environment: Environment) -> anyhow::Result<()> {
-        let Self::Create(args) = self;
-        let now = (environment.clock)();
-        let expires = args
-            .expires
-            .as_deref()
-            .map(|it| expiry(it, now))
-            .transpose()?;
-        let registry = args.registry;
-        let mut scopes = args.scopes;
-        scopes.sort_unstable();
-        scopes.dedup();
-        let database = registry.database.as_deref();
-        let token = create_token(&registry.data, database, &args.name, scopes, expires, now)
-            .await
-            .context("the token was not made")?;
-        writeln!(std::io::stdout(), "{}", token.reveal()).context("stdout is closed")
+        match self {
+            Self::Create(args) => {
+                let registry = args.registry.open(&environment).await?;
+                let order = args.what.order(args.name, args.user, &environment)?;
+                print_new(&registry, order).await?;
+                registry.close().await;
+                Ok(())
+            }
+            Self::List(args) => {
+                let registry = args.registry.open(&environment).await?;
+                let tokens = registry.tokens(args.user.as_deref()).await;
+                registry.close().await;
+                list(&tokens.map_err(refused)?, args.json)
+            }
+            Self::Revoke(args) => {
+                let registry = args.registry.open(&environment).await?;
+                let token = registry.revoke_token(&args.id).await;
+                registry.close().await;
+                let token = token.map_err(refused)?;
+                writeln!(
+                    std::io::stdout(),
+                    "`{}` ({}) has ended",
+                    token.name,
+                    token.id
+                )
+                .context("stdout is closed")
+            }
+        }
     }
+}
+
+impl TokenArgs {
+    pub(super) fn order(
+        self,
+        name: String,
+        user: Option<String>,
+        environment: &Environment,
+    ) -> anyhow::Result<TokenOrder> {
+        let mut grants = self.scopes;
+        grants.sort_unstable();
+        grants.dedup();
+        let now = (environment.clock)();
+        let expires_at = match self.expires.as_str() {
+            "never" => None,
+            text => Some(expiry(text, now)?),
+        };
+        Ok(TokenOrder {
+            name,
+            grants,
+            expires_at,
+            user,
+            bound: self.bind.as_deref().map(binding).transpose()?,
+        })
+    }
+}
+
+/// Makes a token and prints its text.
+pub(super) async fn print_new(registry: &Administration, order: TokenOrder) -> anyhow::Result<()> {
+    let made = registry.make_token(order).await;
+    let made = made.map_err(refused).context("the token was not made")?;
+    writeln!(std::io::stdout(), "{}", made.secret).context("stdout is closed")
+}
+
+fn list(tokens: &[Token], is_json: bool) -> anyhow::Result<()> {
+    if is_json {
+        return print_document(&serde_json::json!({"schema": 1, "tokens": tokens}));
+    }
+    let mut out = std::io::stdout().lock();
+    for token in tokens {
+        let state = match (token.revoked_at, token.expires_at) {
+            (Some(at), _) => format!("ended {at}"),
+            (None, Some(at)) => format!("until {at}"),
+            (None, None) => "never ends".to_owned(),
+        };
+        let used = token
+            .last_used_at
+            .map_or_else(|| "never used".to_owned(), |it| format!("last used {it}"));
+        let whose = token.user.as_deref().unwrap_or("operator");
+        writeln!(
+            out,
+            "{}  {}  {whose}  {}  {state}  {used}",
+            token.id,
+            token.name,
+            token.scopes.join(",")
+        )?;
+    }
+    Ok(())
+}
+
+fn binding(text: &str) -> anyhow::Result<Binding> {
+    let (name, version) = match text.split_once('@') {
+        None => (text, None),
+        Some((name, version)) => (name, Some(version)),
+    };
+    let version: Option<Version> = version
+        .map(str::parse)
+        .transpose()
+        .with_context(|| format!("`{text}` is not `NAME` or `NAME@X.Y.Z`"))?;
+    Ok(Binding {
+        name: PackageName::from_user(name)?,
+        version,
+        digest: None,
+    })
 }
 
 /// Reads `90d`, a date (its end, UTC) or a time stamp.

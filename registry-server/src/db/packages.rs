@@ -201,7 +201,7 @@ fn read(row: Columns) -> Result<IndexEntry, DbError> {
     })
 }
 
-fn read_name(text: &str) -> Result<PackageName, DbError> {
+pub(crate) fn read_name(text: &str) -> Result<PackageName, DbError> {
     PackageName::parse(text).map_err(|_| DbError::Value {
         value: text.to_owned(),
         expected: "a package name",

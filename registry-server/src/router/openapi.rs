@@ -38,12 +38,16 @@ const WORD_CHARS_MAX: usize = 255;
 /// What every route may be refused with.
 const ALWAYS: [Code; 3] = [Code::BadRequest, Code::Internal, Code::Unavailable];
 /// What a route that needs a token may be refused with.
-const GUARDED: [Code; 5] = [
+const GUARDED: [Code; 9] = [
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
     Code::TokenRevoked,
     Code::ScopeMissing,
+    Code::PatternMissing,
+    Code::TokenBound,
+    Code::RoleMissing,
+    Code::UserDisabled,
 ];
 
 /// The description of every route.
@@ -105,6 +109,11 @@ fn http_method(method: &Method) -> HttpMethod {
     }
 }
 
+/// Whether no token is needed.
+const fn is_open(action: Action) -> bool {
+    matches!(action, Action::Read | Action::Exchange)
+}
+
 fn operation(route: &Route) -> Operation {
     let doc = &route.doc;
     let mut operation = OperationBuilder::new()
@@ -120,7 +129,7 @@ fn operation(route: &Route) -> Operation {
     if let Some(body) = &doc.body {
         operation = operation.request_body(Some(request_body(body)));
     }
-    if route.action != Action::Read {
+    if !is_open(route.action) {
         let none: [&str; 0] = [];
         operation = operation.security(SecurityRequirement::new(TOKEN, none));
     }
@@ -214,7 +223,7 @@ fn response(answer: &AnswerDoc) -> Response {
 fn refusals(route: &Route) -> BTreeMap<StatusCode, BTreeSet<&'static str>> {
     let mut all: Vec<Code> = route.doc.refusals.clone();
     all.extend(ALWAYS);
-    if route.action != Action::Read {
+    if !is_open(route.action) {
         all.extend(GUARDED);
     }
     let mut by_status = BTreeMap::<StatusCode, BTreeSet<&'static str>>::new();

@@ -2,9 +2,11 @@
 //! action that it needs, its handler and what it says about itself.
 
 mod administration;
+mod identity;
 mod publishing;
 mod reading;
 
 pub(super) use administration::administration;
+pub(super) use identity::identity;
 pub(super) use publishing::publishing;
 pub(super) use reading::reading;

@@ -3,11 +3,13 @@
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
+use provisioning_package::Digest;
 use provisioning_registry_api::session::{
     DeclaredVersion, OpenSession, SessionState, SessionStatus,
 };
 use sqlx::AnyConnection;
 
+use super::authorise::decide_package;
 use super::body::JsonBody;
 use crate::app::App;
 use crate::db::reservations::{self, Claim, Reserved};
@@ -16,7 +18,7 @@ use crate::db::versions::{existing_version, version_numbers};
 use crate::problem::{Code, Refusal, ServerError};
 use crate::publish;
 use crate::random::random_hex;
-use crate::rules::access::{Action, Principal, decide};
+use crate::rules::access::{Action, Principal};
 use crate::rules::session::{self, Event, Standing};
 use crate::rules::{declaration, reservation, version};
 use crate::settings::CrashPoint;
@@ -157,7 +159,9 @@ pub(crate) async fn permit(
         } else {
             Action::PublishNew
         };
-        decide(principal, action, app.now()).map_err(Refusal::from)?;
+        let digests: Vec<Digest> = version.archives.iter().filter_map(|it| it.digest).collect();
+        let subject = (&version.name, Some(&version.version), &digests[..]);
+        decide_package(app, principal, action, subject).await?;
     }
     Ok(())
 }
@@ -264,7 +268,7 @@ async fn join_or_open(
         standing: Standing::open(app.now()),
         declared,
         opened_by: principal.name().to_owned(),
-        owner: None,
+        owner: principal.user().map(str::to_owned),
         approved_by: None,
     };
     let mut tx = app.db.write_quietly().await?;

@@ -1,54 +1,92 @@
 //! Who may do what. [`decide`] is the only place that says so: the route table names the
-//! action of every route, and handlers ask again with the narrower action that the
-//! request's content turns out to need.
-
-use std::fmt;
-use std::str::FromStr;
+//! action of every route, the gate before each handler asks about what its path names, and
+//! handlers ask again with the narrower action that the request's content turns out to need.
+//!
+//! Three things must allow an action: the token is good (not expired, not taken back), the
+//! token is good *for this* (its scopes, patterns and binding), and, where a user stands
+//! behind it, the user may do it. Tokens that the operator makes have no user: their scopes
+//! are all there is.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use provisioning_package::{Digest, Kind, PackageName, Version};
+use provisioning_registry_api::identity::{Binding, PackageRole, RegistryRole, TeamRole};
 
-/// What a token may be good for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scope {
-    /// The first version of a new package.
-    PublishNew,
-    /// A version of a package that exists.
-    Publish,
-    /// Yank and unyank.
-    Yank,
-    /// Who owns a package.
-    Owners,
-    /// The matrix and bundles.
-    Bundles,
-    /// Holding packages back.
-    Moderate,
-    /// Everything.
-    Admin,
-}
+pub use super::grant::{Grant, Scope, UnknownScope};
 
 /// Something that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Reading what everyone may read.
     Read,
+    /// Exchanging the proof of another system for a token; checks itself.
+    Exchange,
     /// Opening, filling, reading or finishing a publish session.
     Publish,
     /// Publishing a version of a package that exists.
     PublishVersion,
     /// Publishing the first version of a package.
     PublishNew,
+    /// Looking at a publish session.
+    ReadSession,
     /// Yanking and unyanking.
     Yank,
+    /// Deprecating, archiving and their opposite.
+    Describe,
+    /// Seeing and saying which CI may publish a package.
+    TrustPublisher,
+    /// Saying who has a role in a package.
+    ChangeOwners,
+    /// Deleting a version by the written rule.
+    DeleteVersion,
     /// Replacing the compatibility matrix.
     PushMatrix,
     /// Publishing a bundle.
     PublishBundle,
-    /// Looking at what waits for a review, and letting it go on.
+    /// Reviewing, and quarantining.
     Moderate,
-    /// Changing the registry's settings.
+    /// Settings, users, everyone's tokens.
     Administer,
+    /// Seeing oneself and one's own things, answering invitations, ending one's tokens.
+    OwnAccount,
+    /// Making a token of one's own, or a team.
+    MakeOwn,
+    /// Saying who belongs to a team.
+    ChangeTeam,
+}
+
+/// What an action is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject<'a> {
+    /// Not known yet: the narrower question follows.
+    Any,
+    /// The registry as a whole, or something that is nobody's.
+    Registry,
+    /// A package, and what the one who asks is in it (also through teams).
+    Package {
+        /// Its name.
+        name: &'a PackageName,
+        /// The user's role in it.
+        role: Option<PackageRole>,
+        /// The version, where it is about one.
+        version: Option<&'a Version>,
+        /// The archives, where it is about some.
+        digests: &'a [Digest],
+    },
+    /// A bundle.
+    Bundle(&'a str),
+    /// A team, and what the one who asks is in it.
+    Team(Option<TeamRole>),
+}
+
+/// The user behind a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenUser {
+    /// The name.
+    pub name: String,
+    /// What they may do in the whole registry.
+    pub roles: Vec<RegistryRole>,
+    /// Whether they may do nothing now.
+    pub is_disabled: bool,
 }
 
 /// Who asks.
@@ -57,22 +95,30 @@ pub enum Principal {
     /// Nobody in particular: no token was sent.
     Anonymous,
     /// The holder of a token.
-    Token {
-        /// The token's identifier.
-        id: String,
-        /// What its maker called it.
-        name: String,
-        /// What it is good for.
-        scopes: Vec<Scope>,
-        /// When it ends.
-        expires_at: Option<Timestamp>,
-        /// Whether it was taken back.
-        is_revoked: bool,
-    },
+    Token(Box<Bearer>),
+}
+
+/// A token, as far as it decides what its holder may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// The token's identifier.
+    pub id: String,
+    /// What its maker called it.
+    pub name: String,
+    /// What it is good for.
+    pub grants: Vec<Grant>,
+    /// The one version that it is good for.
+    pub binding: Option<Binding>,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it was taken back.
+    pub is_revoked: bool,
+    /// Whose it is; `None` for the operator's.
+    pub user: Option<TokenUser>,
 }
 
 /// Why an action is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Denied {
     /// The action needs a token.
     NoToken,
@@ -80,193 +126,278 @@ pub enum Denied {
     Revoked,
     /// The token's time is over.
     Expired,
+    /// The user may do nothing now.
+    Disabled(String),
     /// The token is good, but not for this: it needs one of these scopes.
     Scope(&'static [Scope]),
+    /// The token has the scope, but for other packages than this one.
+    Pattern(String),
+    /// The token is bound to another version or archive.
+    Bound(Box<Binding>),
+    /// The token's user may not do this: what they would have to be.
+    Role(&'static str),
 }
 
-/// Decides whether `who` may do `action` at `now`.
-pub fn decide(who: &Principal, action: Action, now: Timestamp) -> Result<(), Denied> {
-    let needed: &[Scope] = match action {
-        Action::Read => return Ok(()),
+/// Decides whether `who` may do `action` to `subject` at `now`.
+pub fn decide(
+    who: &Principal,
+    action: Action,
+    subject: Subject<'_>,
+    now: Timestamp,
+) -> Result<(), Denied> {
+    if matches!(action, Action::Read | Action::Exchange) {
+        return Ok(());
+    }
+    let Principal::Token(token) = who else {
+        return Err(Denied::NoToken);
+    };
+    if token.is_revoked {
+        return Err(Denied::Revoked);
+    }
+    if token.expires_at.is_some_and(|end| end <= now) {
+        return Err(Denied::Expired);
+    }
+    if let Some(user) = token.user.as_ref().filter(|it| it.is_disabled) {
+        return Err(Denied::Disabled(user.name.clone()));
+    }
+    check_grants(&token.grants, action, subject)?;
+    if let Some(binding) = &token.binding {
+        check_binding(binding, action, subject)?;
+    }
+    match &token.user {
+        Some(user) => check_user(user, action, subject),
+        None => Ok(()),
+    }
+}
+
+/// The scopes of which an action needs one; empty where any good token will do.
+const fn scopes(action: Action) -> &'static [Scope] {
+    match action {
+        Action::Read | Action::Exchange | Action::OwnAccount => &[],
         Action::Publish => &[Scope::Publish, Scope::PublishNew],
+        Action::ReadSession => &[Scope::Publish, Scope::PublishNew, Scope::Moderate],
         Action::PublishVersion => &[Scope::Publish],
         Action::PublishNew => &[Scope::PublishNew],
-        Action::Yank => &[Scope::Yank],
+        Action::Yank | Action::Describe => &[Scope::Yank],
+        Action::ChangeOwners | Action::TrustPublisher | Action::ChangeTeam => &[Scope::Owners],
         Action::PushMatrix | Action::PublishBundle => &[Scope::Bundles],
         Action::Moderate => &[Scope::Moderate],
-        Action::Administer => &[Scope::Admin],
-    };
-    match who {
-        Principal::Anonymous => Err(Denied::NoToken),
-        Principal::Token {
-            is_revoked: true, ..
-        } => Err(Denied::Revoked),
-        Principal::Token {
-            expires_at: Some(end),
-            ..
-        } if *end <= now => Err(Denied::Expired),
-        Principal::Token { scopes, .. } => {
-            let has = |scope| scopes.contains(scope);
-            if has(&Scope::Admin) || needed.iter().any(has) {
-                Ok(())
-            } else {
-                Err(Denied::Scope(needed))
-            }
+        // A token that leaks must not make others that outlive it.
+        Action::DeleteVersion | Action::Administer | Action::MakeOwn => &[Scope::Admin],
+    }
+}
+
+fn check_grants(grants: &[Grant], action: Action, subject: Subject<'_>) -> Result<(), Denied> {
+    let needed = scopes(action);
+    if needed.is_empty() {
+        return Ok(());
+    }
+    let mut fitting = grants
+        .iter()
+        .filter(|it| it.scope() == Scope::Admin || needed.contains(&it.scope()))
+        .peekable();
+    if fitting.peek().is_none() {
+        return Err(Denied::Scope(needed));
+    }
+    let (is_covered, name) = match subject {
+        Subject::Any => return Ok(()),
+        Subject::Package { name, .. } => {
+            (fitting.any(|it| it.covers(name.as_str())), name.as_str())
         }
+        Subject::Bundle(name) => (fitting.any(|it| it.covers(name)), name),
+        // A token for some packages is no token for the registry or for teams.
+        Subject::Registry | Subject::Team(_) => {
+            (fitting.any(|it| !it.is_limited()), "the registry")
+        }
+    };
+    if is_covered {
+        Ok(())
+    } else {
+        Err(Denied::Pattern(name.to_owned()))
+    }
+}
+
+/// A bound token publishes one thing and does nothing else but look and end itself.
+fn check_binding(binding: &Binding, action: Action, subject: Subject<'_>) -> Result<(), Denied> {
+    let is_publishing = matches!(
+        action,
+        Action::Publish | Action::PublishVersion | Action::PublishNew
+    );
+    let is_looking = matches!(action, Action::OwnAccount | Action::ReadSession);
+    let is_right = is_looking
+        || is_publishing
+            && match subject {
+                Subject::Any => true,
+                Subject::Package {
+                    name,
+                    version,
+                    digests,
+                    ..
+                } => {
+                    *name == binding.name
+                        && (binding.version.is_none() || binding.version.as_ref() == version)
+                        && binding
+                            .digest
+                            .is_none_or(|digest| digests.iter().all(|it| *it == digest))
+                }
+                Subject::Registry | Subject::Bundle(_) | Subject::Team(_) => false,
+            };
+    if is_right {
+        Ok(())
+    } else {
+        Err(Denied::Bound(Box::new(binding.clone())))
+    }
+}
+
+fn check_user(user: &TokenUser, action: Action, subject: Subject<'_>) -> Result<(), Denied> {
+    if user.roles.contains(&RegistryRole::Administrator) {
+        return Ok(());
+    }
+    let is_moderator = user.roles.contains(&RegistryRole::Moderator);
+    let is_release_engineer = user.roles.contains(&RegistryRole::ReleaseEngineer);
+    let (is_allowed, needed) = match action {
+        Action::Read
+        | Action::Exchange
+        | Action::OwnAccount
+        | Action::MakeOwn
+        | Action::ReadSession => (true, ""),
+        Action::PushMatrix | Action::PublishBundle => (is_release_engineer, "a release engineer"),
+        Action::Moderate => (is_moderator, "a moderator"),
+        Action::Administer => (false, "an administrator"),
+        Action::ChangeTeam => match subject {
+            Subject::Team(role) => (
+                role == Some(TeamRole::Maintainer),
+                "a maintainer of the team",
+            ),
+            Subject::Any | Subject::Registry | Subject::Package { .. } | Subject::Bundle(_) => {
+                (subject == Subject::Any, "a maintainer of the team")
+            }
+        },
+        Action::Publish
+        | Action::PublishVersion
+        | Action::PublishNew
+        | Action::Yank
+        | Action::Describe
+        | Action::TrustPublisher
+        | Action::ChangeOwners
+        | Action::DeleteVersion => match subject {
+            Subject::Package { name, role, .. } => {
+                let (is_allowed, needed) = in_package(action, name.kind(), role);
+                let is_first_party = name.kind() != Kind::Extension;
+                let publishes = matches!(
+                    action,
+                    Action::Publish | Action::PublishVersion | Action::PublishNew | Action::Yank
+                );
+                let by_office = publishes && is_first_party && is_release_engineer;
+                (is_allowed || by_office, needed)
+            }
+            Subject::Any | Subject::Registry | Subject::Bundle(_) | Subject::Team(_) => {
+                (subject == Subject::Any, "one of the package's owners")
+            }
+        },
+    };
+    if is_allowed {
+        Ok(())
+    } else {
+        Err(Denied::Role(needed))
+    }
+}
+
+/// What a role in a package allows.
+fn in_package(action: Action, kind: Kind, role: Option<PackageRole>) -> (bool, &'static str) {
+    let at_least = |least: PackageRole| role.is_some_and(|it| it >= least);
+    match action {
+        // Repeating what is published already; content was checked then.
+        Action::Publish => (true, ""),
+        Action::PublishNew if kind == Kind::Extension => (true, ""),
+        Action::PublishNew => (
+            at_least(PackageRole::Publisher),
+            "a member of the team that the kind belongs to",
+        ),
+        Action::PublishVersion | Action::Yank => (
+            at_least(PackageRole::Publisher),
+            "a publisher, maintainer or owner of the package",
+        ),
+        Action::Describe | Action::TrustPublisher => (
+            at_least(PackageRole::Maintainer),
+            "a maintainer or owner of the package",
+        ),
+        Action::ChangeOwners
+        | Action::DeleteVersion
+        | Action::Read
+        | Action::Exchange
+        | Action::ReadSession
+        | Action::PushMatrix
+        | Action::PublishBundle
+        | Action::Moderate
+        | Action::Administer
+        | Action::OwnAccount
+        | Action::MakeOwn
+        | Action::ChangeTeam => (at_least(PackageRole::Owner), "an owner of the package"),
     }
 }
 
 impl Principal {
-    /// What the audit log calls it.
-    pub fn name(&self) -> &str {
+    /// The holder of a token.
+    pub fn of(token: Bearer) -> Self {
+        Self::Token(Box::new(token))
+    }
+
+    fn token(&self) -> Option<&Bearer> {
         match self {
-            Self::Anonymous => "anonymous",
-            Self::Token { name, .. } => name,
+            Self::Anonymous => None,
+            Self::Token(token) => Some(token),
+        }
+    }
+
+    /// What the audit log calls it: the user, or what the operator called the token.
+    pub fn name(&self) -> &str {
+        match self.token() {
+            None => "anonymous",
+            Some(token) => self.user().unwrap_or(&token.name),
         }
     }
 
     /// The token's identifier; empty where there is none.
     pub fn id(&self) -> &str {
-        match self {
-            Self::Anonymous => "",
-            Self::Token { id, .. } => id,
-        }
+        self.token().map_or("", |it| &it.id)
     }
-}
 
-impl Scope {
-    /// Every scope.
-    pub const ALL: [Self; 7] = [
-        Self::PublishNew,
-        Self::Publish,
-        Self::Yank,
-        Self::Owners,
-        Self::Bundles,
-        Self::Moderate,
-        Self::Admin,
-    ];
+    /// The name of the user whose token it is.
+    pub fn user(&self) -> Option<&str> {
+        let user = self.token()?.user.as_ref()?;
+        Some(&user.name)
+    }
 
-    /// The word used on the command line and in messages.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::PublishNew => "publish-new",
-            Self::Publish => "publish",
-            Self::Yank => "yank",
-            Self::Owners => "owners",
-            Self::Bundles => "bundles",
-            Self::Moderate => "moderate",
-            Self::Admin => "admin",
-        }
+    /// Whether it may do everything: the operator's own token, or an administrator's.
+    pub fn is_administrator(&self, now: Timestamp) -> bool {
+        decide(self, Action::Administer, Subject::Registry, now).is_ok()
     }
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 18] = [
         Self::Read,
+        Self::Exchange,
         Self::Publish,
         Self::PublishVersion,
         Self::PublishNew,
+        Self::ReadSession,
         Self::Yank,
+        Self::Describe,
+        Self::TrustPublisher,
+        Self::ChangeOwners,
+        Self::DeleteVersion,
         Self::PushMatrix,
         Self::PublishBundle,
         Self::Moderate,
         Self::Administer,
+        Self::OwnAccount,
+        Self::MakeOwn,
+        Self::ChangeTeam,
     ];
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The text is no scope.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a scope: expected `publish-new`, `publish`, `yank`, `owners`, `bundles`, \
-     `moderate` or `admin`"
-)]
-pub struct UnknownScope(String);
-
-impl FromStr for Scope {
-    type Err = UnknownScope;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|it| it.as_str() == text)
-            .ok_or_else(|| UnknownScope(text.to_owned()))
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn holder(scopes: &[Scope]) -> Principal {
-        Principal::Token {
-            id: "t".to_owned(),
-            name: "n".to_owned(),
-            scopes: scopes.to_vec(),
-            expires_at: None,
-            is_revoked: false,
-        }
-    }
-
-    #[test]
-    fn a_stranger_may_read_and_nothing_else() {
-        for action in Action::ALL {
-            let answer = decide(&Principal::Anonymous, action, Timestamp::UNIX_EPOCH);
-            assert_eq!(answer.is_ok(), action == Action::Read, "{action:?}");
-        }
-    }
-
-    #[test]
-    fn the_admin_scope_covers_every_action() {
-        for action in Action::ALL {
-            decide(&holder(&[Scope::Admin]), action, Timestamp::UNIX_EPOCH).unwrap();
-        }
-    }
-
-    #[test]
-    fn publishing_versions_does_not_allow_new_names() {
-        let publisher = holder(&[Scope::Publish]);
-        let now = Timestamp::UNIX_EPOCH;
-        decide(&publisher, Action::Publish, now).unwrap();
-        decide(&publisher, Action::PublishVersion, now).unwrap();
-        assert_eq!(
-            decide(&publisher, Action::PublishNew, now),
-            Err(Denied::Scope(&[Scope::PublishNew]))
-        );
-        assert!(decide(&publisher, Action::Yank, now).is_err());
-        assert!(decide(&publisher, Action::PushMatrix, now).is_err());
-    }
-
-    #[test]
-    fn an_expired_or_revoked_token_is_good_for_nothing() {
-        let now = Timestamp::UNIX_EPOCH;
-        let Principal::Token {
-            id, name, scopes, ..
-        } = holder(&[Scope::Admin])
-        else {
-            unreachable!("a token was made");
-        };
-        let expired = Principal::Token {
-            id: id.clone(),
-            name: name.clone(),
-            scopes: scopes.clone(),
-            expires_at: Some(now),
-            is_revoked: false,
-        };
-        let revoked = Principal::Token {
-            id,
-            name,
-            scopes,
-            expires_at: None,
-            is_revoked: true,
-        };
-        assert_eq!(decide(&expired, Action::Yank, now), Err(Denied::Expired));
-        assert_eq!(decide(&revoked, Action::Yank, now), Err(Denied::Revoked));
-    }
-}
+mod tests;

@@ -1,13 +1,17 @@
 //! What moderators and administrators do.
 
 use axum::http::StatusCode;
+use provisioning_registry_api::identity::{
+    ChangeUser, GiveNamespace, Namespaces, NewUser, User, UserList,
+};
 use provisioning_registry_api::session::{Review, SessionList, SessionStatus};
 use provisioning_registry_api::settings::{RegistrySettings, SetValue};
+use provisioning_registry_api::trusted::{IssuerList, PutIssuer};
 
-use super::super::{Route, doc, get, post, put};
+use super::super::{Route, delete, doc, get, post, put};
 use super::publishing::PUBLISH_REFUSALS;
 use crate::problem::Code;
-use crate::routes::{reviews, settings};
+use crate::routes::{people, reviews, settings, trusted};
 use crate::rules::access::Action;
 
 /// Reviews and settings.
@@ -36,12 +40,62 @@ pub(in crate::router) fn administration() -> Vec<Route> {
             doc("Lists the settings that hold for the whole registry").gives::<RegistrySettings>(),
         ),
         put(
-            "/api/v1/settings/{name}",
+            "/api/v1/settings/{setting}",
             Action::Administer,
             settings::put,
             doc("Changes a setting")
                 .takes::<SetValue>()
                 .gives::<RegistrySettings>()
+                .refuses(&[Code::NotFound]),
+        ),
+        get(
+            "/api/v1/users",
+            Action::Administer,
+            people::users,
+            doc("Lists users").gives::<UserList>(),
+        ),
+        post(
+            "/api/v1/users",
+            Action::Administer,
+            people::add_user,
+            doc("Adds a user")
+                .takes::<NewUser>()
+                .gives_as::<User>(StatusCode::CREATED, "the user")
+                .refuses(&[Code::UserExists, Code::IdentityInvalid]),
+        ),
+        put(
+            "/api/v1/users/{user}",
+            Action::Administer,
+            people::change_user,
+            doc("Changes what a user may do")
+                .takes::<ChangeUser>()
+                .gives::<User>()
+                .refuses(&[Code::UserUnknown]),
+        ),
+        put(
+            "/api/v1/namespaces/{namespace}",
+            Action::Administer,
+            people::set_namespace,
+            doc("Gives one of the registry's own kinds to a team")
+                .takes::<GiveNamespace>()
+                .gives::<Namespaces>()
+                .refuses(&[Code::NotFound, Code::TeamUnknown, Code::IdentityInvalid]),
+        ),
+        put(
+            "/api/v1/issuers/{issuer}",
+            Action::Administer,
+            trusted::put,
+            doc("Adds an issuer, or changes it")
+                .takes::<PutIssuer>()
+                .gives::<IssuerList>()
+                .refuses(&[Code::PublisherInvalid]),
+        ),
+        delete(
+            "/api/v1/issuers/{issuer}",
+            Action::Administer,
+            trusted::remove,
+            doc("Forgets an issuer")
+                .gives::<IssuerList>()
                 .refuses(&[Code::NotFound]),
         ),
     ]

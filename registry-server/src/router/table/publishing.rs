@@ -78,7 +78,7 @@ fn sessions() -> Vec<Route> {
         ),
         get(
             SESSION,
-            Action::Publish,
+            Action::ReadSession,
             sessions::show,
             doc("Where a publish session stands")
                 .gives::<SessionStatus>()

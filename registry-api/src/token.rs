@@ -37,7 +37,7 @@ impl TokenText {
         &self.0
     }
 
-    /// What the database keeps. A token has 160 random bits, so a plain hash is enough.
+    /// What the registry keeps. A token has 160 random bits, so a plain hash is enough.
     pub fn hash(&self) -> Digest {
         Digest::of(self.0.as_bytes())
     }
