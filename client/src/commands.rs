@@ -25,6 +25,7 @@ mod compat;
 mod completions;
 mod config;
 mod core;
+mod deprecate;
 mod doctor;
 mod export;
 mod extension;
@@ -41,6 +42,7 @@ mod logout;
 mod man;
 mod mirror;
 mod outdated;
+mod owner;
 mod package;
 mod pin;
 mod publish;
@@ -51,6 +53,7 @@ mod search;
 mod self_command;
 mod source;
 mod sync;
+mod token;
 mod tree;
 mod trust;
 mod uninstall;
@@ -133,6 +136,10 @@ enum Command {
     Source(source::Args),
     Yank(yank::Args),
     Unyank(yank::UnyankArgs),
+    Deprecate(deprecate::Args),
+    /// Say who has which role in a package, and which CI may publish it
+    #[command(subcommand)]
+    Owner(owner::Action),
     /// Ask, check, push and show the compatibility matrix
     #[command(subcommand)]
     Compat(compat::Action),
@@ -147,6 +154,9 @@ enum Command {
     Registry(registry_command::Action),
     Login(login::Args),
     Logout(logout::Args),
+    /// Make, list and end your tokens
+    #[command(subcommand)]
+    Token(token::Action),
     Link(link::Args),
     Unlink(unlink::Args),
     /// Show settings, and where each comes from
@@ -226,6 +236,12 @@ impl Command {
                 | Self::Doctor(_)
                 | Self::Info(_)
                 | Self::Search(_)
+                | Self::Owner(
+                    owner::Action::List { .. }
+                        | owner::Action::Invitations
+                        | owner::Action::Trusted { .. }
+                )
+                | Self::Token(token::Action::List)
                 | Self::Trust(trust::Action::Show)
                 | Self::Config(config::Action::Show | config::Action::Get { .. })
                 | Self::Cache(cache::Action::Dir)
@@ -265,12 +281,15 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Source(args) => source::run(args, context),
         Command::Yank(args) => yank::run(args, context).await,
         Command::Unyank(args) => yank::run_unyank(args, context).await,
+        Command::Deprecate(args) => deprecate::run(args, context).await,
+        Command::Owner(action) => owner::run(action, context).await,
         Command::Compat(action) => compat::run(action, context).await,
         Command::Bundle(action) => bundle::run(action, context).await,
         Command::Trust(action) => trust::run(action, context).await,
         Command::Registry(action) => registry_command::run(action, context),
         Command::Login(args) => login::run(args, context),
         Command::Logout(args) => logout::run(args, context),
+        Command::Token(action) => token::run(action, context).await,
         Command::Link(args) => link::run(args, context).await,
         Command::Unlink(args) => unlink::run(args, context).await,
         Command::Config(action) => config::run(action, context),

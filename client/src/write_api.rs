@@ -22,8 +22,11 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::registry::{Source, discover, writing_client};
 use crate::settings::RegistryLocation;
 
+mod people;
+mod proof;
 mod upload;
 
+pub(crate) use proof::Trusted;
 pub(crate) use upload::Upload;
 
 /// How long an answer may take. Checking and signing a large session is slow.

@@ -7,7 +7,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::BundleState;
-use crate::index::Yanked;
+use crate::index::{PackageState, Yanked};
 
 /// Body of `PUT packages/{kind}/{name}/versions/{version}/yank`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +18,9 @@ pub struct Yank {
     /// The version or package to use instead.
     #[serde(default)]
     pub replacement: Option<String>,
+    /// Yank it although a bundle that people follow pins it; the bundle is then marked.
+    #[serde(default)]
+    pub force: bool,
 }
 
 /// Answer of `PUT` and `DELETE packages/{kind}/{name}/versions/{version}/yank`.
@@ -154,6 +157,10 @@ pub struct SearchResult {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::VersionText>))]
     pub newest: Option<Version>,
+    /// `active`, or what its owners or a moderator say of it.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub state: PackageState,
 }
 
 /// Answer of `GET packages/{kind}/{name}/versions`.

@@ -2,13 +2,14 @@
 //!
 //! Serde shapes, paths and error codes, and nothing that acts: no I/O, no async. The read
 //! side (`index`, `discovery`, `bundle`, `paths`) is static files; the write side
-//! (`session`, `settings`, `identity`, `token`, `trusted`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
+//! (`session`, `settings`, `identity`, `token`, `trusted`, `life`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
 
 pub mod bundle;
 pub mod command;
 pub mod discovery;
 pub mod identity;
 pub mod index;
+pub mod life;
 mod null;
 #[cfg(feature = "openapi")]
 pub mod openapi;

@@ -7,7 +7,6 @@ use std::fmt;
 
 use provisioning_package::Digest;
 
-const PREFIX: &str = "prv_";
 const RANDOM_BYTES: usize = 20;
 const CHECK_DIGITS: usize = 8;
 
@@ -16,17 +15,20 @@ const CHECK_DIGITS: usize = 8;
 pub struct TokenText(String);
 
 impl TokenText {
+    /// What every token begins with.
+    pub const PREFIX: &str = "prv_";
+
     /// Makes a token from 20 random bytes.
     pub fn from_random(random: [u8; RANDOM_BYTES]) -> Self {
-        let body = format!("{PREFIX}{}", hex::encode(random));
+        let body = format!("{}{}", Self::PREFIX, hex::encode(random));
         let check = check_digits(&body);
         Self(body + &check)
     }
 
     /// Reads a token; `None` for anything whose form or check digits are wrong.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_form = text.starts_with(PREFIX)
-            && text.len() == PREFIX.len() + 2 * RANDOM_BYTES + CHECK_DIGITS
+        let is_form = text.starts_with(Self::PREFIX)
+            && text.len() == Self::PREFIX.len() + 2 * RANDOM_BYTES + CHECK_DIGITS
             && text.is_ascii();
         let (body, check) = text.split_at_checked(text.len().saturating_sub(CHECK_DIGITS))?;
         (is_form && check == check_digits(body)).then(|| Self(text.to_owned()))

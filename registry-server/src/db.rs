@@ -25,6 +25,7 @@ mod flush;
 mod fresh;
 mod keys;
 pub(crate) mod leases;
+pub(crate) mod life;
 pub(crate) mod matrix;
 pub(crate) mod owners;
 pub(crate) mod packages;

@@ -15,6 +15,7 @@
 //! | `identity` | changes of users, teams, owners and tokens |
 //! | `administration` | the same at the operator's command line |
 //! | `oidc` | checks the tokens of other systems' issuers |
+//! | `admission` | what may not be added at all |
 //! | `gates` | what holds a checked session back |
 //! | `publish` | the transaction that makes a session part of the registry |
 //! | `db` | SQL, and nowhere else |
@@ -27,6 +28,7 @@
 //! | `problem` | what is answered when it is not that |
 
 mod administration;
+mod admission;
 mod app;
 mod db;
 mod gates;

@@ -94,6 +94,20 @@ codes! {
     IssuerUnavailable, "issuer-unavailable", SERVICE_UNAVAILABLE, "the issuer does not answer";
     /// The issuer or publisher cannot be.
     PublisherInvalid, "publisher-invalid", UNPROCESSABLE_ENTITY, "that is no right issuer or publisher";
+    /// A bundle that people follow pins the version.
+    PinnedByBundle, "pinned-by-bundle", CONFLICT, "a bundle pins the version";
+    /// The version was deleted; its number is never used again.
+    VersionDeleted, "version-deleted", CONFLICT, "the version was deleted and its number stays taken";
+    /// The rule of deletion does not allow it.
+    DeletionRefused, "deletion-refused", CONFLICT, "the version may not be deleted";
+    /// The package takes no new versions.
+    PackageClosed, "package-closed", CONFLICT, "the package takes no new versions";
+    /// The name would be taken for another one.
+    NameConfusable, "name-confusable", CONFLICT, "the name would be taken for another one";
+    /// Nobody may have the name.
+    NameHeld, "name-held", CONFLICT, "the name is reserved";
+    /// More bytes than the package may have.
+    QuotaExceeded, "quota-exceeded", PAYLOAD_TOO_LARGE, "the package may not have so many bytes";
     /// A name, scope, role or time that cannot be.
     IdentityInvalid, "identity-invalid", UNPROCESSABLE_ENTITY, "that is no right name, scope, role or time";
     /// Nothing is there.

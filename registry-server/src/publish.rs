@@ -11,6 +11,7 @@ use provisioning_package::{CHANNELS, Digest, Kind, PackageName};
 use provisioning_registry_api::identity::{self, PackageRole};
 use provisioning_registry_api::session::DeclaredVersion;
 
+use crate::admission;
 use crate::app::App;
 use crate::db::WriteTx;
 use crate::db::archives::ArchiveRow;
@@ -23,6 +24,7 @@ use crate::gates;
 use crate::problem::{Code, Refusal, ServerError};
 use crate::read_side::Subject;
 use crate::rules::manifest::{self, PlannedVersion};
+use crate::rules::policy::Policy;
 use crate::rules::session::{Event, Standing};
 use crate::rules::version;
 use crate::settings::CrashPoint;
@@ -51,10 +53,13 @@ async fn check_and_commit(
     row: &SessionRow,
 ) -> Result<Option<u64>, ServerError> {
     let arrived = arrived(app, &row.declared).await?;
+    let policy = app.db.policy().await?;
     let planned = manifest::plan(&row.declared, &arrived)?;
     let closed = gates::closed(app, row, &planned).await?;
     if closed.is_empty() {
-        return commit(app, actor, row, &planned).await.map(Some);
+        return commit(app, (actor, &policy), row, (&planned, &arrived))
+            .await
+            .map(Some);
     }
     let event = Event::Held(closed);
     app.db.move_session(row, event, app.now()).await?;
@@ -83,9 +88,9 @@ pub(crate) async fn arrived(
 /// Commits a checked session; gives the serial at which all of it is in the database.
 async fn commit(
     app: &App,
-    actor: &str,
+    (actor, policy): (&str, &Policy),
     row: &SessionRow,
-    planned: &[PlannedVersion],
+    (planned, arrived): (&[PlannedVersion], &BTreeMap<Digest, ArchiveRow>),
 ) -> Result<u64, ServerError> {
     app.may_crash(CrashPoint::BeforeCommit);
     let mut tx = app.db.write().await?;
@@ -95,6 +100,13 @@ async fn commit(
         if let Some(serial) = existing_serial(&mut tx, declared).await? {
             known_since = known_since.max(serial);
         } else {
+            let new = &planned.version;
+            let sizes = new
+                .archives
+                .values()
+                .filter_map(|it| Some(arrived.get(it)?.size));
+            let subject = (&new.package, &new.version);
+            admission::check(tx.connection(), policy, subject, sizes).await?;
             add(app, &mut tx, (row, actor), planned).await?;
             is_change = true;
         }

@@ -37,6 +37,7 @@ pub struct Route {
 pub fn table() -> Vec<Route> {
     let mut table = table::reading();
     table.extend(table::publishing());
+    table.extend(table::life());
     table.extend(table::identity());
     table.extend(table::administration());
     table

@@ -10,6 +10,7 @@ pub(crate) mod download;
 pub(crate) mod files;
 pub(crate) mod front;
 pub(crate) mod health;
+pub(crate) mod life;
 pub(crate) mod matrix;
 pub(crate) mod me;
 pub(crate) mod named;

@@ -74,13 +74,7 @@ impl Server {
     /// Opens everything that `settings` name and brings the read side up to date.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let folder = DataFolder::take(&settings.data)?;
-        let listener = TcpListener::bind(&settings.listen).await;
-        let listen_error = |source| StartError::Listen {
-            address: settings.listen.clone(),
-            source,
-        };
-        let listener = listener.map_err(listen_error)?;
-        let address = listener.local_addr().map_err(listen_error)?;
+        let (listener, address) = listen(&settings.listen).await?;
         let db = Db::open(settings.database.as_deref(), folder.path()).await?;
         let storage = Storage::open(
             settings.storage.as_deref(),
@@ -168,6 +162,17 @@ impl Server {
         self.app.db.close().await;
         drop(self.folder);
     }
+}
+
+/// Takes an address; port 0 takes a free one.
+async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen {
+        address: address.to_owned(),
+        source,
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
 }
 
 /// What goes on beside requests.

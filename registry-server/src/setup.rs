@@ -192,11 +192,7 @@ pub(crate) fn make_folder(path: &Path) -> Result<PathBuf, SetupError> {
 }
 
 /// Makes the operator's own token.
-async fn make_admin_token(
-    db: &Db,
-    name: &str,
-    now: Timestamp,
-) -> Result<TokenText, DbError> {
+async fn make_admin_token(db: &Db, name: &str, now: Timestamp) -> Result<TokenText, DbError> {
     let token = TokenText::from_random(random_bytes());
     let row = NewTokenRow {
         id: random_hex::<8>(),

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, Read as _};
 
+use provisioning_registry_api::token::TokenText;
 use serde::Serialize;
 
 use crate::context::Context;
@@ -34,6 +35,7 @@ pub(crate) fn run(_: &Args, context: &Context) -> Outcome<Exit> {
     } else {
         read_stdin()?
     };
+    check_digits(token.trim())?;
     let path = Credentials::open(&context.env)?.store(registry, &Secret::parse(&token)?)?;
     let document = LoggedIn {
         registry: registry.to_string(),
@@ -47,6 +49,17 @@ pub(crate) fn run(_: &Args, context: &Context) -> Outcome<Exit> {
         )
     })?;
     Ok(Exit::Done)
+}
+
+/// A token of a registry ends in check digits: a mistyped one is told at once.
+fn check_digits(token: &str) -> Outcome<()> {
+    if token.starts_with(TokenText::PREFIX) && TokenText::parse(token).is_none() {
+        return Err(
+            Failure::usage("the token is mistyped or cut off: its check digits are wrong")
+                .with_hint("copy it again, whole"),
+        );
+    }
+    Ok(())
 }
 
 fn read_stdin() -> Outcome<String> {

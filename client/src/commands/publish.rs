@@ -7,6 +7,7 @@ use provisioning_package::Target;
 
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
+use crate::write_api::Trusted;
 
 mod abandon;
 mod prepare;
@@ -53,6 +54,14 @@ struct Publish {
     /// Wait for other machines, a review and signatures too, until it is visible or refused
     #[arg(long, conflicts_with = "no_wait")]
     wait: bool,
+    /// Whether a CI job proves who it is instead of sending a stored token
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "PROVISIONING_TRUSTED_PUBLISHING"
+    )]
+    trusted_publishing: Trusted,
 }
 
 /// Runs it.

@@ -1,7 +1,8 @@
 //! `provisioning search`: packages that have to do with a text.
 
 use provisioning_package::Kind;
-use provisioning_registry_api::command::SearchResults;
+use provisioning_registry_api::command::{SearchResult, SearchResults};
+use provisioning_registry_api::index::PackageState;
 
 use crate::commands::info::printable;
 use crate::context::Context;
@@ -33,6 +34,18 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
+/// The description, after the state of a package that should not simply be used.
+fn described(found: &SearchResult) -> String {
+    let text = printable(found.description.as_deref().unwrap_or_default());
+    let state = match found.state {
+        PackageState::Active => return text,
+        PackageState::Deprecated => "deprecated",
+        PackageState::Archived => "archived",
+        PackageState::Quarantined => "held by a moderator",
+    };
+    format!("[{state}] {text}").trim_end().to_owned()
+}
+
 /// Prints what a search found.
 pub(crate) fn show(results: &SearchResults, text: &str, context: &Context) -> Outcome<()> {
     context.output.long_result(results, |out| {
@@ -51,7 +64,7 @@ pub(crate) fn show(results: &SearchResults, text: &str, context: &Context) -> Ou
                     .as_ref()
                     .map(ToString::to_string)
                     .unwrap_or_default(),
-                printable(it.description.as_deref().unwrap_or_default()),
+                described(it),
             ]);
         }
         table.write(out)

@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// What to use instead: a version or a package
     #[arg(long)]
     replacement: Option<String>,
+    /// Yank it although a bundle pins it; the bundle is then marked as degraded
+    #[arg(long)]
+    force: bool,
 }
 
 /// Let a yanked version be chosen again
@@ -52,6 +55,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let yank = Yank {
         reason: args.reason.trim().to_owned(),
         replacement: args.replacement.clone(),
+        force: args.force,
     };
     let api = WriteClient::open(context).await?;
     let serial = api.yank(&name, &version, &yank).await?;

@@ -273,7 +273,13 @@ fn a_pre_release_that_was_let_in_stays_when_later_commands_do_not_say_pre() {
 fn a_yanked_version_stays_where_it_is_and_installs_only_where_it_is_pinned() {
     let (registry, client) = published();
     client.ok(&["install", "azure"]);
-    Client::of(&registry).ok(&["yank", "azure@2.0.0", "--reason", "it loses data"]);
+    Client::of(&registry).ok(&[
+        "yank",
+        "azure@2.0.0",
+        "--reason",
+        "it loses data",
+        "--force",
+    ]);
     let held = client.json(&["install", "redis"]);
     assert_eq!(changes(&held), ["install redis 1.1.0"]);
     let other = client.home().join("other");

@@ -181,7 +181,13 @@ fn a_bundle_past_its_support_and_a_yanked_version_are_named() {
     let (registry, client) = published();
     let client = at_home(client);
     client.ok(&["install", "lts-3.1", "redis"]);
-    Client::of(&registry).ok(&["yank", "redis@1.1.0", "--reason", "it loses data"]);
+    Client::of(&registry).ok(&[
+        "yank",
+        "redis@1.1.0",
+        "--reason",
+        "it loses data",
+        "--force",
+    ]);
     let (codes, document) = problems(&client, 1);
     assert_eq!(codes, ["bundle-unsupported", "yanked"], "{document}");
     let message = document["problems"][1]["message"].as_str().unwrap();

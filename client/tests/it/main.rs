@@ -32,6 +32,7 @@ mod matrix_lint;
 mod merges;
 mod mirror;
 mod network;
+mod owner;
 mod package;
 mod peers;
 mod pins;

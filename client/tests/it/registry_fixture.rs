@@ -42,6 +42,16 @@ impl Registry {
         text.trim().to_owned()
     }
 
+    /// Runs a command of the registry's operator; what it prints.
+    pub(crate) fn operate(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(registry_program());
+        command.args(arguments).arg("--data").arg(self.data());
+        let ran = command.output().unwrap();
+        let errors = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(ran.status.success(), "{arguments:?}: {errors}");
+        String::from_utf8(ran.stdout).unwrap().trim().to_owned()
+    }
+
     /// The folder that the server keeps its files in.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")

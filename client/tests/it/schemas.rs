@@ -11,7 +11,7 @@ use serde_json::Value;
 use validator::Validator;
 
 use crate::product::published;
-use crate::registry_fixture::{Client, Ran, Sample};
+use crate::registry_fixture::{Client, Ran, Registry, Sample};
 
 mod validator;
 
@@ -298,6 +298,7 @@ fn every_document_is_what_its_schema_says() {
         runner.ok(&client, &["registry", "list"]);
     }
     of_an_author(&mut runner, &Client::of(&registry));
+    of_an_owner(&mut runner, &registry);
     login(&client, &registry.admin_token(), &mut runner);
     runner.ok(&client, &["logout"]);
     let mut named = BTreeSet::new();
@@ -368,6 +369,71 @@ fn of_an_author(runner: &mut Runner, author: &Client) {
     runner.ok(author, &["compat", "push", "versions.toml"]);
     runner.ok(author, &["bundle", "check", "small"]);
     runner.ok(author, &["bundle", "publish", "small"]);
+}
+
+/// What somebody types who is responsible for a package.
+fn of_an_owner(runner: &mut Runner, registry: &Registry) {
+    let user = |name: &str| {
+        registry.operate(&["user", "add", name]);
+        let token = registry.operate(&["user", "token", name, "--scope", "admin"]);
+        Client::of(registry).with("PROVISIONING_TOKEN", &token)
+    };
+    let (ada, bob) = (user("ada"), user("bob"));
+    ada.publish(&Sample::extension("dragonfly", "1.0.0"));
+    runner.ok(
+        &ada,
+        &["owner", "add", "dragonfly", "bob", "--role", "owner"],
+    );
+    runner.ok(&ada, &["owner", "list", "dragonfly"]);
+    let invited = |who: &Client| {
+        let waiting = who.json(&["owner", "invitations"]);
+        waiting["invitations"][0]["id"].as_str().unwrap().to_owned()
+    };
+    runner.ok(&bob, &["owner", "invitations"]);
+    runner.ok(&bob, &["owner", "decline", &invited(&bob)]);
+    ada.ok(&["owner", "add", "dragonfly", "bob", "--role", "owner"]);
+    runner.ok(&bob, &["owner", "accept", &invited(&bob)]);
+    runner.ok(&bob, &["owner", "leave", "dragonfly"]);
+    ada.ok(&["owner", "add", "dragonfly", "bob"]);
+    runner.ok(&ada, &["owner", "remove", "dragonfly", "bob"]);
+    let job = [
+        "--issuer",
+        "github",
+        "--repository",
+        "a/b",
+        "--workflow",
+        "release.yml",
+    ];
+    let trust = [&["owner", "trust", "dragonfly"], &job[..]].concat();
+    runner.ok(&ada, &trust);
+    runner.ok(&ada, &["owner", "trusted", "dragonfly"]);
+    let trusted = ada.json(&["owner", "trusted", "dragonfly"]);
+    let id = trusted["publishers"][0]["id"].as_str().unwrap();
+    runner.ok(&ada, &["owner", "distrust", "dragonfly", id]);
+    runner.ok(
+        &ada,
+        &[
+            "deprecate",
+            "dragonfly",
+            "--reason",
+            "a test",
+            "--replacement",
+            "x",
+        ],
+    );
+    runner.ok(
+        &ada,
+        &[
+            "token",
+            "create",
+            "--name",
+            "ci",
+            "--scope",
+            "publish:dragonfly",
+        ],
+    );
+    runner.ok(&ada, &["token", "list"]);
+    runner.ok(&ada, &["token", "revoke", "current"]);
 }
 
 /// What needs committed content.

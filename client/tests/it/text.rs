@@ -45,12 +45,15 @@ fn the_short_help_names_every_command_with_its_purpose() {
     source       One repository, many packages: check, build and sync them
     yank         Hide a version from new solutions
     unyank       Let a yanked version be chosen again
+    deprecate    Say that a package should not be used any more
+    owner        Say who has which role in a package, and which CI may publish it
     compat       Ask, check, push and show the compatibility matrix
     bundle       Check, publish and show bundles
     trust        Show what is believed of the registry
     registry     Remember, list and forget registries
     login        Store a token for the registry
     logout       Forget the token for the registry
+    token        Make, list and end your tokens
     link         Put a working copy in the place of a package, to try it before it is published
     unlink       Take linked working copies away; what is installed below comes back
     config       Show settings, and where each comes from
@@ -98,6 +101,17 @@ fn the_help_of_publish_explains_and_gives_examples() {
 
           --wait
               Wait for other machines, a review and signatures too, until it is visible or refused
+
+          --trusted-publishing <WHEN>
+              Whether a CI job proves who it is instead of sending a stored token
+
+              Possible values:
+              - auto:   Where no token is there and the job offers one
+              - always: Whatever token is there
+              - never:  Not at all
+              
+              [env: PROVISIONING_TRUSTED_PUBLISHING=]
+              [default: auto]
 
       -h, --help
               Print help (see a summary with '-h')

@@ -29,6 +29,8 @@ pub(crate) const TABLES: &[Table] = &[
     Table::new("oidc_seen", "issuer, token"),
     Table::new("versions", "package, version"),
     Table::new("version_archives", "package, version, target"),
+    Table::new("tombstones", "package, precedence"),
+    Table::new("quotas", "package"),
     Table::new("matrices", "serial"),
     Table::new("bundle_sequences", "bundle, sequence"),
     Table::new("audit", "serial, position"),

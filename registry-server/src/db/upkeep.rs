@@ -73,7 +73,8 @@ impl Db {
              (SELECT 1 FROM version_archives a \
               WHERE a.package = v.package AND a.version = v.version) \
              UNION ALL SELECT name FROM packages p WHERE NOT EXISTS \
-             (SELECT 1 FROM versions v WHERE v.package = p.name)",
+             (SELECT 1 FROM versions v WHERE v.package = p.name) AND NOT EXISTS \
+             (SELECT 1 FROM tombstones t WHERE t.package = p.name)",
         )
         .fetch_all(self.pool())
         .await?;

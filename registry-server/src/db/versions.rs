@@ -160,6 +160,21 @@ pub(crate) async fn set_yanked(
     Ok(Some(true))
 }
 
+/// Whether a version is hidden from new solutions; one that is gone is.
+pub(crate) async fn is_yanked(
+    connection: &mut AnyConnection,
+    package: &PackageName,
+    version: &Version,
+) -> Result<bool, DbError> {
+    let row: Option<(Option<String>,)> =
+        sqlx::query_as("SELECT yanked_at FROM versions WHERE package = $1 AND version = $2")
+            .bind(package.as_str().to_owned())
+            .bind(version.to_string())
+            .fetch_optional(connection)
+            .await?;
+    Ok(row.is_none_or(|(at,)| at.is_some()))
+}
+
 type VersionColumns = (
     String,
     String,

@@ -3,10 +3,12 @@
 
 mod administration;
 mod identity;
+mod life;
 mod publishing;
 mod reading;
 
 pub(super) use administration::administration;
 pub(super) use identity::identity;
+pub(super) use life::life;
 pub(super) use publishing::publishing;
 pub(super) use reading::reading;

@@ -49,6 +49,7 @@ pub(crate) async fn search(
             extension_type: entry.extension_type,
             description: entry.description,
             newest: newest(&versions).map(|it| it.version.clone()),
+            state: entry.status.state,
             name: entry.name,
         });
     }

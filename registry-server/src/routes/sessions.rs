@@ -11,6 +11,7 @@ use sqlx::AnyConnection;
 
 use super::authorise::decide_package;
 use super::body::JsonBody;
+use crate::admission;
 use crate::app::App;
 use crate::db::reservations::{self, Claim, Reserved};
 use crate::db::sessions::{SessionRow, insert_session, session as session_in};
@@ -38,6 +39,7 @@ pub(crate) async fn open(
     let mut declared = declaration::check(asked.versions)?;
     permit(&app, &principal, &declared).await?;
     settle_known(&app, &mut declared).await?;
+    check_admission(&app, &declared).await?;
     let row = join_or_open(&app, &principal, declared).await?;
     Ok(answer(StatusCode::CREATED, status(&app, row).await?))
 }
@@ -234,6 +236,24 @@ async fn settle_known(app: &App, declared: &mut [DeclaredVersion]) -> Result<(),
         for archive in &mut one.archives {
             let known = existing.archives.get(&archive.target).copied();
             archive.digest = archive.digest.or(known);
+        }
+    }
+    Ok(())
+}
+
+/// Says early what may not be added at all.
+async fn check_admission(app: &App, declared: &[DeclaredVersion]) -> Result<(), ServerError> {
+    let policy = app.db.policy().await?;
+    let mut connection = app.db.pool().acquire().await?;
+    for one in declared {
+        let (name, version) = (&one.name, &one.version);
+        if existing_version(&mut connection, name, version)
+            .await?
+            .is_none()
+        {
+            let sizes = one.archives.iter().filter_map(|it| it.size);
+            admission::check(&mut connection, &policy, (name, version), sizes).await?;
+            admission::check_name(app, &policy, name).await?;
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::{Extension, Json};
 use jiff::SignedDuration;
 use provisioning_package::{Kind, PackageName};
+use provisioning_registry_api::identity::Binding;
 use provisioning_registry_api::token::TokenText;
 use provisioning_registry_api::trusted::{
     Exchange, Exchanged, Issuer, IssuerList, NewTrustedPublisher, PutIssuer, TrustedPublisher,
@@ -208,7 +209,21 @@ pub(crate) async fn exchange(
     if met.is_empty() {
         return Err(not_trusted(&issuer, &proof).into());
     }
-    let owner = pending_owner(&app, &met).await?;
+    let given = give(&app, (&issuer, &proof), met, asked.bound).await?;
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok((StatusCode::CREATED, headers, Json(given)))
+}
+
+/// Takes the proof and makes a token for the packages whose publishers it meets.
+async fn give(
+    app: &App,
+    (issuer, proof): (&Issuer, &Proof),
+    met: Vec<(BTreeMap<String, String>, TrustedPublisher)>,
+    bound: Option<Binding>,
+) -> Result<Exchanged, ServerError> {
+    let now = app.now();
+    let owner = pending_owner(app, &met).await?;
     let mut grants = BTreeSet::new();
     let mut tx = app.db.write().await?;
     if !take_proof(
@@ -241,11 +256,11 @@ pub(crate) async fn exchange(
     let secret = TokenText::from_random(random_bytes());
     let row = NewTokenRow {
         id: token_id(),
-        name: label(&issuer, &proof),
+        name: label(issuer, proof),
         grants: grants.into_iter().collect(),
         expires_at: Some(now + TOKEN_LIFE),
         user: owner,
-        bound: asked.bound,
+        bound,
     };
     insert_token(tx.connection(), &row, &secret.hash(), now).await?;
     let scopes: Vec<String> = row.grants.iter().map(ToString::to_string).collect();
@@ -253,14 +268,11 @@ pub(crate) async fn exchange(
     tx.audit(now, &row.name, "exchange", &subject, &scopes.join(","))
         .await?;
     tx.commit().await?;
-    let mut headers = HeaderMap::new();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let answer = Exchanged {
+    Ok(Exchanged {
         secret: secret.reveal().to_owned(),
         expires_at: now + TOKEN_LIFE,
         scopes,
-    };
-    Ok((StatusCode::CREATED, headers, Json(answer)))
+    })
 }
 
 /// The user who waits for a first release: it will be theirs, so the token acts for them.
@@ -315,7 +327,7 @@ fn not_trusted(issuer: &Issuer, proof: &Proof) -> Refusal {
         ),
     )
     .causes(said)
-    .hint("`provisioning publisher add NAME` says which CI may publish a package")
+    .hint("`provisioning owner trust NAME` says which CI may publish a package")
 }
 
 async fn known_issuers(app: &App) -> Result<Vec<Issuer>, ServerError> {

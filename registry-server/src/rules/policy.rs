@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use provisioning_package::PackageName;
+use provisioning_registry_api::life::Quota;
+
 /// What a moderator must look at before it becomes visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Review {
@@ -48,6 +51,14 @@ impl fmt::Display for Review {
 pub(crate) struct Policy {
     /// What a moderator must look at.
     pub(crate) review: Review,
+    /// Whether new names may look like others.
+    pub(crate) allows_confusable_names: bool,
+    /// Names that new ones must not be one slip away from.
+    pub(crate) guarded_names: Vec<String>,
+    /// Names that nobody may take.
+    pub(crate) reserved_names: Vec<String>,
+    /// What every package may have.
+    pub(crate) quota: Quota,
 }
 
 /// A setting that does not exist, or a value that it does not take.
@@ -71,17 +82,34 @@ pub(crate) enum PolicyError {
 
 impl Policy {
     /// What the settings are called.
-    pub(crate) const NAMES: [&str; 1] = ["review"];
+    pub(crate) const NAMES: [&str; 6] = [
+        "review",
+        "confusable-names",
+        "guarded-names",
+        "reserved-names",
+        "archive-bytes-max",
+        "package-bytes-max",
+    ];
 
     /// The same with `name` set to `value`.
     pub(crate) fn with(mut self, name: &str, value: &str) -> Result<Self, PolicyError> {
+        let wrong = |why: String| PolicyError::Value {
+            name: name.to_owned(),
+            why,
+        };
         match name {
-            "review" => {
-                self.review = value.parse().map_err(|why| PolicyError::Value {
-                    name: name.to_owned(),
-                    why,
-                })?;
+            "review" => self.review = value.parse().map_err(wrong)?,
+            "confusable-names" => {
+                self.allows_confusable_names = match value {
+                    "refuse" => false,
+                    "allow" => true,
+                    _ => return Err(wrong(format!("`{value}` is not `refuse` or `allow`"))),
+                };
             }
+            "guarded-names" => self.guarded_names = names(value).map_err(wrong)?,
+            "reserved-names" => self.reserved_names = names(value).map_err(wrong)?,
+            "archive-bytes-max" => self.quota.archive_bytes = bytes(value).map_err(wrong)?,
+            "package-bytes-max" => self.quota.total_bytes = bytes(value).map_err(wrong)?,
             _ => {
                 return Err(PolicyError::Unknown {
                     name: name.to_owned(),
@@ -93,8 +121,42 @@ impl Policy {
 
     /// Every setting's name and value.
     pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
-        vec![("review", self.review.to_string())]
+        let shown = |it: Option<u64>| it.map_or_else(|| "none".to_owned(), |it| it.to_string());
+        let names = if self.allows_confusable_names {
+            "allow"
+        } else {
+            "refuse"
+        };
+        vec![
+            ("review", self.review.to_string()),
+            ("confusable-names", names.to_owned()),
+            ("guarded-names", self.guarded_names.join(",")),
+            ("reserved-names", self.reserved_names.join(",")),
+            ("archive-bytes-max", shown(self.quota.archive_bytes)),
+            ("package-bytes-max", shown(self.quota.total_bytes)),
+        ]
     }
+}
+
+/// Reads names with commas between them.
+fn names(text: &str) -> Result<Vec<String>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|it| !it.is_empty())
+        .map(|it| match PackageName::parse(it) {
+            Ok(name) => Ok(name.as_str().to_owned()),
+            Err(error) => Err(error.to_string()),
+        })
+        .collect()
+}
+
+/// Reads a number of bytes, or `none`.
+fn bytes(text: &str) -> Result<Option<u64>, String> {
+    if text == "none" {
+        return Ok(None);
+    }
+    let read = text.parse().map(Some);
+    read.map_err(|_| format!("`{text}` is not a number of bytes or `none`"))
 }
 
 #[cfg(test)]
@@ -105,9 +167,20 @@ mod tests {
     fn settings_read_back_and_wrong_ones_are_named() {
         let policy = Policy::default().with("review", "new-packages").unwrap();
         assert_eq!(policy.review, Review::NewPackages);
-        assert_eq!(policy.pairs(), [("review", "new-packages".to_owned())]);
-        assert_eq!(policy.pairs().len(), Policy::NAMES.len());
-        for (name, value) in [("review", "sometimes"), ("colour", "red")] {
+        let names: Vec<_> = policy.pairs().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, Policy::NAMES);
+        let again = policy.pairs().into_iter();
+        let again = again.fold(Policy::default(), |it, (name, value)| {
+            it.with(name, &value).unwrap()
+        });
+        assert_eq!(again, policy);
+        for (name, value) in [
+            ("review", "sometimes"),
+            ("colour", "red"),
+            ("archive-bytes-max", "-1"),
+            ("guarded-names", "Mongo DB"),
+            ("confusable-names", "maybe"),
+        ] {
             let error = Policy::default().with(name, value).unwrap_err();
             assert!(error.to_string().contains(&format!("`{name}`")), "{error}");
         }

@@ -255,7 +255,7 @@ mod tests {
         Timestamp::from_second(1_000_000).unwrap()
     }
 
-    fn claims(changes: Value) -> Map<String, Value> {
+    fn claims(changes: &Value) -> Map<String, Value> {
         let mut claims = json!({
             "iss": "https://issuer.example", "aud": "https://registry.example",
             "exp": 1_000_300, "nbf": 999_990, "iat": 1_000_000, "jti": "one",
@@ -274,7 +274,7 @@ mod tests {
         object.clone()
     }
 
-    fn read_with(changes: Value) -> Result<Proof, Refusal> {
+    fn read_with(changes: &Value) -> Result<Proof, Refusal> {
         read(&github(), &claims(changes), "a.b.c", now())
     }
 
@@ -287,9 +287,9 @@ mod tests {
 
     #[test]
     fn a_token_for_others_too_late_too_early_or_too_long_is_refused() {
-        read_with(json!({})).unwrap();
-        read_with(json!({"aud": ["x", "https://registry.example"]})).unwrap();
-        read_with(json!({"exp": 999_980})).unwrap();
+        read_with(&json!({})).unwrap();
+        read_with(&json!({"aud": ["x", "https://registry.example"]})).unwrap();
+        read_with(&json!({"exp": 999_980})).unwrap();
         for bad in [
             json!({"aud": "https://other.example"}),
             json!({"aud": null}),
@@ -302,15 +302,15 @@ mod tests {
             json!({"nbf": 1_000_031}),
             json!({"iat": 1_000_031}),
         ] {
-            let refused = read_with(bad.clone()).unwrap_err();
+            let refused = read_with(&bad).unwrap_err();
             assert_eq!(refused.code, Code::ProofInvalid, "{bad}");
         }
     }
 
     #[test]
     fn a_token_is_known_by_its_jti_or_else_by_what_is_signed() {
-        assert_eq!(read_with(json!({})).unwrap().id, "jti:one");
-        let without = claims(json!({"jti": null}));
+        assert_eq!(read_with(&json!({})).unwrap().id, "jti:one");
+        let without = claims(&json!({"jti": null}));
         let id = |token| read(&github(), &without, token, now()).unwrap().id;
         assert_eq!(
             id("a.b.c"),
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_publisher_is_met_by_its_repository_and_workflow_alone() {
-        let proof = read_with(json!({})).unwrap();
+        let proof = read_with(&json!({})).unwrap();
         let asks = |pairs: &[(&str, &str)]| meets(IssuerKind::Github, &wanted(pairs), &proof);
         let plain = [("repository", "octo/mongodb"), ("workflow", "release.yml")];
         let pinned = asks(&plain).unwrap();
@@ -343,18 +343,18 @@ mod tests {
     #[test]
     fn a_repository_that_changed_hands_is_not_taken_for_the_old_one() {
         let plain = wanted(&[("repository", "octo/mongodb"), ("workflow", "release.yml")]);
-        let first = read_with(json!({})).unwrap();
+        let first = read_with(&json!({})).unwrap();
         let pinned = meets(IssuerKind::Github, &plain, &first).unwrap();
-        let taken = read_with(json!({"repository_owner_id": "666"})).unwrap();
+        let taken = read_with(&json!({"repository_owner_id": "666"})).unwrap();
         assert_eq!(meets(IssuerKind::Github, &pinned, &taken), None);
-        let silent = read_with(json!({"repository_id": null})).unwrap();
+        let silent = read_with(&json!({"repository_id": null})).unwrap();
         assert_eq!(meets(IssuerKind::Github, &plain, &silent), None);
     }
 
     #[test]
     fn a_workflow_of_another_repository_is_none_of_ours() {
         let foreign = "evil/x/.github/workflows/release.yml@refs/heads/main";
-        let proof = read_with(json!({"workflow_ref": foreign})).unwrap();
+        let proof = read_with(&json!({"workflow_ref": foreign})).unwrap();
         assert_eq!(proof.claims.get("workflow"), None);
         let gitlab = Issuer {
             kind: IssuerKind::Gitlab,
@@ -365,7 +365,7 @@ mod tests {
                 "project_path": "group/sub/mongodb", "project_id": "9", "namespace_id": 3,
                 "ci_config_ref_uri": place,
             });
-            read(&gitlab, &claims(changes), "a.b.c", now())
+            read(&gitlab, &claims(&changes), "a.b.c", now())
                 .unwrap()
                 .claims
         };

@@ -8,6 +8,7 @@ mod crash;
 mod database;
 mod documentation;
 mod identity;
+mod life;
 mod matrix;
 mod mixed;
 mod publish;

@@ -231,7 +231,7 @@ fn noise(length: usize) -> String {
 
 #[tokio::test]
 async fn an_upload_that_broke_off_goes_on_where_it_stopped_also_after_a_restart() {
-    let mut registry = Registry::start();
+    let mut registry = Registry::start_lasting();
     let redis = pack(
         &manifest("redis@1.0.0", ""),
         &noise(600_000),

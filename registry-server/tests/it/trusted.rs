@@ -6,6 +6,7 @@ use axum::{Json, Router, routing::get};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as URL_SAFE;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use provisioning_package::PackageName;
 use provisioning_registry_api::identity::Owners;
 use provisioning_registry_api::problem::Problem;
 use provisioning_registry_api::session::{OpenSession, SessionStatus};
@@ -21,6 +22,14 @@ use crate::registry::{Registry, answer, archive, declared, problem};
 const PKCS8_HEAD: [u8; 16] = [
     0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
 ];
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the program under test reads the same clock"
+)]
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
 
 struct Issuer {
     url: String,
@@ -72,7 +81,7 @@ impl Issuer {
     }
 
     fn claims(&self, registry: &Registry, changes: &Value) -> Value {
-        let now = jiff::Timestamp::now().as_second();
+        let now = now();
         let mut claims = json!({
             "iss": self.url, "aud": registry.base, "exp": now + 300, "iat": now,
             "repository": "octo/mongodb", "repository_id": "17", "repository_owner": "octo",
@@ -114,7 +123,7 @@ impl Issuer {
 
 fn publisher(name: Option<&str>) -> NewTrustedPublisher {
     NewTrustedPublisher {
-        name: name.map(|it| it.parse().unwrap()),
+        name: name.map(|it| PackageName::parse(it).unwrap()),
         issuer: "ci".to_owned(),
         claims: [("repository", "octo/mongodb"), ("workflow", "release.yml")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
@@ -249,7 +258,7 @@ async fn forged_foreign_and_stale_proofs_are_refused() {
     let parts: Vec<&str> = good.split('.').collect();
     let none = URL_SAFE.encode(r#"{"alg":"none","kid":"key-1"}"#);
     let unsigned = format!("{none}.{}.", parts[1]);
-    let now = jiff::Timestamp::now().as_second();
+    let now = now();
     let stranger = Issuer::start().await;
     for (what, proof) in [
         ("another key", other_key),

@@ -66,6 +66,7 @@ async fn a_registry_in_use_is_clean() {
     let yank = Yank {
         reason: "x".to_owned(),
         replacement: None,
+        force: false,
     };
     let path = "packages/extension/redis/versions/1.0.0/yank";
     registry.send(Method::PUT, path, &yank).await;

@@ -53,6 +53,7 @@ async fn the_newest_version_that_fits_a_core_is_named_with_why_the_others_do_not
     let yank = Yank {
         reason: "loses data".to_owned(),
         replacement: None,
+        force: false,
     };
     let one = "packages/extension/redis/versions/1.1.0/yank";
     registry.send(Method::PUT, one, &yank).await;

@@ -17,6 +17,7 @@ async fn a_yank_is_shown_with_its_reason_and_taken_back() {
     let yank = Yank {
         reason: "loses data".to_owned(),
         replacement: Some("1.0.1".to_owned()),
+        force: false,
     };
     let done = registry.send(Method::PUT, path, &yank).await;
     let done: YankAnswer = answer(done).await.unwrap();
@@ -47,6 +48,7 @@ async fn what_does_not_exist_cannot_be_yanked() {
     let yank = Yank {
         reason: "x".to_owned(),
         replacement: None,
+        force: false,
     };
     for path in [
         "packages/extension/redis/versions/1.0.0/yank",
@@ -73,6 +75,7 @@ async fn reasons_that_would_harm_a_terminal_or_the_index_are_refused() {
         let yank = Yank {
             reason,
             replacement,
+            force: false,
         };
         let refused = registry.send(Method::PUT, path, &yank).await;
         assert_eq!(problem(refused).await.code, "bad-request");

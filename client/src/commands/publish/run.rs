@@ -17,7 +17,7 @@ const LOOK_DELAY_MAX: Duration = Duration::from_secs(5);
 
 /// Runs it.
 pub(super) async fn run(args: &Publish, context: &Context) -> Outcome<Exit> {
-    let api = WriteClient::open(context).await?;
+    let api = WriteClient::open_for_publish(context, args.trusted_publishing).await?;
     let prepared = prepare(&args.files, &args.targets, context)?;
     let status = api.open_session(&prepared.session).await?;
     let session = status.session.clone();

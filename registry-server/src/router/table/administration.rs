@@ -14,8 +14,14 @@ use crate::problem::Code;
 use crate::routes::{people, reviews, settings, trusted};
 use crate::rules::access::Action;
 
-/// Reviews and settings.
+/// Reviews, settings, people.
 pub(in crate::router) fn administration() -> Vec<Route> {
+    let mut routes = reviews_and_settings();
+    routes.extend(people());
+    routes
+}
+
+fn reviews_and_settings() -> Vec<Route> {
     vec![
         get(
             "/api/v1/reviews",
@@ -48,6 +54,12 @@ pub(in crate::router) fn administration() -> Vec<Route> {
                 .gives::<RegistrySettings>()
                 .refuses(&[Code::NotFound]),
         ),
+    ]
+}
+
+/// Users, the registry's own kinds, issuers.
+fn people() -> Vec<Route> {
+    vec![
         get(
             "/api/v1/users",
             Action::Administer,

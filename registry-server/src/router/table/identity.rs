@@ -33,6 +33,7 @@ pub(in crate::router) fn identity() -> Vec<Route> {
     let mut routes = own();
     routes.extend(tokens());
     routes.extend(roles());
+    routes.extend(teams());
     routes.extend(trust());
     routes
 }
@@ -142,7 +143,7 @@ fn tokens() -> Vec<Route> {
     ]
 }
 
-/// Owners and teams.
+/// Owners.
 fn roles() -> Vec<Route> {
     vec![
         read(
@@ -169,6 +170,12 @@ fn roles() -> Vec<Route> {
                 .gives::<Owners>()
                 .refuses(ROLE_REFUSALS),
         ),
+    ]
+}
+
+/// Teams and what is theirs.
+fn teams() -> Vec<Route> {
+    vec![
         get(
             "/api/v1/teams",
             Action::OwnAccount,

@@ -43,6 +43,10 @@ pub(super) const PUBLISH_REFUSALS: &[Code] = &[
     Code::BuildMetadataConflict,
     Code::NameTaken,
     Code::NameReserved,
+    Code::NameHeld,
+    Code::PackageClosed,
+    Code::VersionDeleted,
+    Code::QuotaExceeded,
     Code::ManifestsDiffer,
     Code::ManifestInvalid,
     Code::SizeMismatch,
@@ -53,6 +57,7 @@ pub(super) const PUBLISH_REFUSALS: &[Code] = &[
 /// Sessions, yanks, the matrix and bundles.
 pub(in crate::router) fn publishing() -> Vec<Route> {
     let mut routes = sessions();
+    routes.extend(uploads());
     routes.extend(versions());
     routes.extend(combinations());
     routes
@@ -74,6 +79,11 @@ fn sessions() -> Vec<Route> {
                     Code::BuildMetadataConflict,
                     Code::VersionReserved,
                     Code::NameReserved,
+                    Code::NameConfusable,
+                    Code::NameHeld,
+                    Code::PackageClosed,
+                    Code::VersionDeleted,
+                    Code::QuotaExceeded,
                 ]),
         ),
         get(
@@ -84,6 +94,29 @@ fn sessions() -> Vec<Route> {
                 .gives::<SessionStatus>()
                 .refuses(&[Code::SessionUnknown]),
         ),
+        post(
+            "/api/v1/sessions/{id}/finalize",
+            Action::Publish,
+            sessions::finalize,
+            doc("Makes everything that a session declared visible, or nothing")
+                .gives_as::<SessionStatus>(StatusCode::CREATED, "everyone can install it")
+                .gives_as::<SessionStatus>(StatusCode::ACCEPTED, "it waits for somebody")
+                .refuses(PUBLISH_REFUSALS),
+        ),
+        delete(
+            SESSION,
+            Action::Publish,
+            sessions::abandon,
+            doc("Ends a session that is not visible yet")
+                .gives::<SessionStatus>()
+                .refuses(&[Code::SessionUnknown, Code::SessionState]),
+        ),
+    ]
+}
+
+/// The bytes of archives.
+fn uploads() -> Vec<Route> {
+    vec![
         put(
             ARCHIVE,
             Action::Publish,
@@ -111,23 +144,6 @@ fn sessions() -> Vec<Route> {
                 .refuses(UPLOAD_REFUSALS)
                 .refuses(&[Code::UploadOffset]),
         ),
-        post(
-            "/api/v1/sessions/{id}/finalize",
-            Action::Publish,
-            sessions::finalize,
-            doc("Makes everything that a session declared visible, or nothing")
-                .gives_as::<SessionStatus>(StatusCode::CREATED, "everyone can install it")
-                .gives_as::<SessionStatus>(StatusCode::ACCEPTED, "it waits for somebody")
-                .refuses(PUBLISH_REFUSALS),
-        ),
-        delete(
-            SESSION,
-            Action::Publish,
-            sessions::abandon,
-            doc("Ends a session that is not visible yet")
-                .gives::<SessionStatus>()
-                .refuses(&[Code::SessionUnknown, Code::SessionState]),
-        ),
     ]
 }
 
@@ -141,6 +157,7 @@ fn versions() -> Vec<Route> {
             doc("Hides a version from new solutions")
                 .takes::<Yank>()
                 .gives::<YankAnswer>()
+                .refuses(&[Code::PinnedByBundle])
                 .refuses(&[Code::VersionUnknown, Code::NotVisibleYet]),
         ),
         delete(

@@ -18,12 +18,12 @@ fn bearer(grants: &[&str], user: Option<TokenUser>) -> Bearer {
     }
 }
 
-fn user(roles: &[RegistryRole]) -> Option<TokenUser> {
-    Some(TokenUser {
+fn user(roles: &[RegistryRole]) -> TokenUser {
+    TokenUser {
         name: "ada".to_owned(),
         roles: roles.to_vec(),
         is_disabled: false,
-    })
+    }
 }
 
 fn name(text: &str) -> PackageName {
@@ -161,7 +161,7 @@ fn a_bound_token_publishes_its_one_version_alone() {
 fn what_a_user_may_do_with_a_package_follows_from_their_role() {
     use PackageRole::{Maintainer, Owner, Publisher, Reader};
     let redis = name("redis");
-    let ada = holder(&["admin"], user(&[]));
+    let ada = holder(&["admin"], Some(user(&[])));
     for (action, least) in [
         (Action::PublishVersion, Publisher),
         (Action::Yank, Publisher),
@@ -187,7 +187,7 @@ fn what_a_user_may_do_with_a_package_follows_from_their_role() {
 #[test]
 fn new_extensions_are_anyones_and_the_registrys_own_kinds_their_teams() {
     let (redis, core) = (name("redis"), name("core"));
-    let ada = holder(&["admin"], user(&[]));
+    let ada = holder(&["admin"], Some(user(&[])));
     let ask = |who: &Principal, subject| decide(who, Action::PublishNew, subject, NOW);
     ask(&ada, package(&redis, None)).unwrap();
     assert!(matches!(
@@ -195,7 +195,7 @@ fn new_extensions_are_anyones_and_the_registrys_own_kinds_their_teams() {
         Err(Denied::Role(_))
     ));
     ask(&ada, package(&core, Some(PackageRole::Publisher))).unwrap();
-    let engineer = holder(&["admin"], user(&[RegistryRole::ReleaseEngineer]));
+    let engineer = holder(&["admin"], Some(user(&[RegistryRole::ReleaseEngineer])));
     ask(&engineer, package(&core, None)).unwrap();
     let stranger = decide(
         &engineer,
@@ -216,19 +216,19 @@ fn offices_of_the_registry_allow_what_they_are_for() {
         (Action::Administer, Administrator),
     ] {
         for role in [Moderator, ReleaseEngineer, Administrator] {
-            let who = holder(&["admin"], user(&[role]));
+            let who = holder(&["admin"], Some(user(&[role])));
             let answer = decide(&who, action, Subject::Registry, NOW);
             let is_right = role == office || role == Administrator;
             assert_eq!(answer.is_ok(), is_right, "{action:?} {role:?}");
         }
-        let nobody = holder(&["admin"], user(&[]));
+        let nobody = holder(&["admin"], Some(user(&[])));
         assert!(decide(&nobody, action, Subject::Registry, NOW).is_err());
     }
 }
 
 #[test]
 fn a_team_is_changed_by_its_maintainers() {
-    let ada = holder(&["owners"], user(&[]));
+    let ada = holder(&["owners"], Some(user(&[])));
     let ask = |role| decide(&ada, Action::ChangeTeam, Subject::Team(role), NOW).is_ok();
     assert!(ask(Some(TeamRole::Maintainer)));
     assert!(!ask(Some(TeamRole::Member)));
