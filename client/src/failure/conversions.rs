@@ -51,6 +51,9 @@ impl From<ArchiveError> for Failure {
 /// What to do about an archive or a tree that cannot be had.
 fn way_out(problem: &ArchiveError) -> &'static str {
     match problem {
+        ArchiveError::Refused { entry: None, .. } => {
+            "it was cut short or changed on the way, or is none of ours: fetch or make it again"
+        }
         ArchiveError::Refused { .. } => {
             "in a folder of yours: take it out, or leave it out with `[install] exclude`; an \
              archive that somebody made: tell its author, nothing like it is ever unpacked"
@@ -98,7 +101,21 @@ impl From<InstallError> for Failure {
 
 impl From<ScaffoldError> for Failure {
     fn from(problem: ScaffoldError) -> Self {
-        let failure = Self::new(problem.code(), problem.to_string());
+        let failure = match &problem {
+            ScaffoldError::Io {
+                action,
+                path,
+                source,
+            } => return Self::io(action, path, source),
+            ScaffoldError::Busy(_) => Self::new(problem.code(), problem.to_string())
+                .with_exit(Exit::Locked)
+                .with_hint("wait for it, then run the same command again"),
+            ScaffoldError::Occupied(_)
+            | ScaffoldError::Clashes(_)
+            | ScaffoldError::Settings(_)
+            | ScaffoldError::Render { .. }
+            | ScaffoldError::Path { .. } => Self::new(problem.code(), problem.to_string()),
+        };
         match std::error::Error::source(&problem) {
             Some(source) => failure.with_chain(source),
             None => failure,
@@ -136,13 +153,41 @@ impl From<TrustError> for Failure {
         if matches!(problem, TrustError::Refused { .. }) {
             return failure.with_hint(NOT_AUTHORISED);
         }
-        if matches!(problem, TrustError::RootChanged { .. }) {
-            return failure.with_hint(
-                "if the registry's operator confirms it, `provisioning registry remove URL` \
-                 forgets the old root",
-            );
+        match way_out_of(&problem) {
+            Some(hint) => failure.with_hint(hint),
+            None => failure,
         }
-        failure
+    }
+}
+
+/// What to do where a registry is not believed; `None` where the message says it.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "what is not named here says in its message what to do"
+)]
+fn way_out_of(problem: &TrustError) -> Option<&'static str> {
+    match problem {
+        TrustError::RootChanged { .. } => Some(
+            "if the registry's operator confirms it, `provisioning registry remove URL` \
+             forgets the old root",
+        ),
+        TrustError::Expired { .. } => {
+            Some("check the clock (`date`); else tell the registry's operator")
+        }
+        TrustError::Rollback { .. }
+        | TrustError::BrokenRootChain { .. }
+        | TrustError::BadSignature { .. }
+        | TrustError::Mismatch { .. }
+        | TrustError::Missing { .. }
+        | TrustError::TooLarge { .. }
+        | TrustError::Malformed { .. } => Some(
+            "nothing of it is believed: try again later or without the mirror, then tell the \
+             registry's operator",
+        ),
+        TrustError::Unreachable { .. } => {
+            Some("run the same command again; `provisioning doctor` says what is wrong on the way")
+        }
+        _ => None,
     }
 }
 
