@@ -303,9 +303,10 @@ impl Home {
         state == change.new
     }
 
-    /// The next command works, and leaves nothing of the crash.
-    pub(crate) fn goes_on(&self, change: &Change, label: &str) {
-        let words: &[&str] = if change.is_collection() || self.state() == change.old {
+    /// The next command works, and leaves nothing of the crash, which left the new state or
+    /// the old one.
+    pub(crate) fn goes_on(&self, change: &Change, is_new: bool, label: &str) {
+        let words: &[&str] = if change.is_collection() || !is_new {
             &change.words
         } else {
             &["install", "azure", "core"]

@@ -31,8 +31,10 @@ const FAULTS: [Fault; 9] = [
     ),
 ];
 
-/// A command that takes longer is stuck.
-const SECONDS_MAX: &str = "60";
+/// A command that takes longer waits for a wake-up that failed, and is killed.
+const SECONDS_OF_A_WAKE_UP: u64 = 10;
+/// Without such a wake-up it has this long, however busy the machine is.
+const SECONDS_MAX: u64 = 120;
 
 /// How often an undisturbed run is watched, since its threads share the work anew each time.
 const WATCHED_RUNS: usize = 3;
@@ -184,7 +186,7 @@ fn places_of(change: &Change, calls: &str, runs: usize) -> BTreeSet<u64> {
     let mut places = BTreeSet::new();
     for _ in 0..runs {
         let home = change.before.copy();
-        let log = traced(&home, change, calls, None).1;
+        let log = traced(&home, change, calls, None, SECONDS_MAX).1;
         let mut made = BTreeMap::<&str, u64>::new();
         for line in log.lines().filter(|it| is_made(it)) {
             let thread = line.split_whitespace().next().unwrap_or("");
@@ -257,11 +259,23 @@ impl Tally {
 }
 
 fn fail_once(change: &Change, trial: &Trial<'_>) -> Ran {
+    let ran = fail_once_within(SECONDS_OF_A_WAKE_UP, change, trial);
+    let ran = ran.or_else(|| fail_once_within(SECONDS_MAX, change, trial));
+    ran.unwrap_or_else(|| panic!("{}: {trial:?}: it is stuck", change.name))
+}
+
+/// `None` where the command took longer and no wake-up failed.
+fn fail_once_within(seconds: u64, change: &Change, trial: &Trial<'_>) -> Option<Ran> {
     let home = change.before.copy();
-    let (ended, log) = traced(&home, change, trial.calls, Some((trial.error, trial.nth)));
+    let fault = Some((trial.error, trial.nth));
+    let (ended, log) = traced(&home, change, trial.calls, fault, seconds);
     let hits: Vec<_> = log.lines().filter(|it| it.contains("(INJECTED)")).collect();
+    let is_killed = ended.status.code().is_none_or(|it| it == 137);
+    if is_killed && hits.iter().all(|it| is_about(it, &home)) {
+        return None;
+    }
     if hits.is_empty() {
-        return Ran::NotMet;
+        return Some(Ran::NotMet);
     }
     let said = String::from_utf8_lossy(&ended.stderr).into_owned();
     let label = format!("{}: {trial:?} at {hits:#?}: {said}", change.name);
@@ -269,9 +283,9 @@ fn fail_once(change: &Change, trial: &Trial<'_>) -> Ran {
     // A wake-up of the event loop, a pipe or a socket is no disk: whoever waits for the wake
     // waits until it is killed. The state is whole all the same.
     if !hits.iter().any(|it| is_about(it, &home)) {
-        home.goes_on(change, &label);
-        let was_stuck = ended.status.code().is_none_or(|it| it == 137);
-        return Ran::Elsewhere { was_stuck };
+        home.goes_on(change, is_new, &label);
+        let was_stuck = is_killed;
+        return Some(Ran::Elsewhere { was_stuck });
     }
     let is_about_alone = hits.iter().all(|it| is_about(it, &home));
     let ran = match ended.status.code() {
@@ -295,8 +309,8 @@ fn fail_once(change: &Change, trial: &Trial<'_>) -> Ran {
         Some(101 | 137) | None if !is_about_alone => Ran::Elsewhere { was_stuck: true },
         other => panic!("{label}: ended with {other:?}"),
     };
-    home.goes_on(change, &label);
-    ran
+    home.goes_on(change, is_new, &label);
+    Some(ran)
 }
 
 /// Runs a change under `strace`: how it ended, and the log.
@@ -305,11 +319,13 @@ fn traced(
     change: &Change,
     calls: &str,
     fault: Option<(&str, u64)>,
+    seconds: u64,
 ) -> (Output, String) {
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut strace = Command::new("timeout");
     strace
-        .args(["-s", "KILL", SECONDS_MAX, "strace", "-f", "-qq", "-y"])
+        .args(["-s", "KILL", &seconds.to_string()])
+        .args(["strace", "-f", "-qq", "-y"])
         // Only the calls that are watched stop the program.
         .args(["--seccomp-bpf", "-o"])
         .arg(log.path())

@@ -39,7 +39,7 @@ fn a_client_killed_at_any_instant_leaves_a_whole_state_and_the_next_one_works() 
         let was_killed = strike(&home, change, instant);
         let is_new = home.is_whole(change, &label);
         tally.note(was_killed, is_new);
-        home.goes_on(change, &label);
+        home.goes_on(change, is_new, &label);
     }
     say(&format!("{tally:?}; undisturbed: {times:?}"));
 }
