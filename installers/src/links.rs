@@ -106,7 +106,7 @@ pub(crate) fn remove_stale(prefix: &Prefix, commands: &BTreeSet<&str>) -> Result
 pub(crate) fn remove_all(prefix: &Prefix) -> Result<(), InstallError> {
     for (path, end) in fixed_links(prefix) {
         for link in [durable::beside(&path), path] {
-            if is_ours(&link, &end) {
+            if is_surely_ours(&link, &end)? {
                 durable::remove_if_there(&link)?;
             }
         }
@@ -253,6 +253,26 @@ fn is_ours(path: &Path, end: &str) -> bool {
     fs::read_link(path).is_ok_and(|it| it.ends_with(end))
 }
 
+/// The same where a link that cannot be read must not be passed over: one of ours that is
+/// stale would stay.
+fn is_surely_ours(path: &Path, end: &str) -> Result<bool, InstallError> {
+    match fs::read_link(path) {
+        Ok(target) => Ok(target.ends_with(end)),
+        // It is no link, or gone.
+        Err(problem)
+            if matches!(
+                problem.kind(),
+                std::io::ErrorKind::InvalidInput
+                    | std::io::ErrorKind::NotFound
+                    | std::io::ErrorKind::NotADirectory
+            ) =>
+        {
+            Ok(false)
+        }
+        Err(problem) => Err(InstallError::io("read", path, problem)),
+    }
+}
+
 /// The names of every link of ours in `P/bin`.
 fn our_commands(prefix: &Prefix) -> Result<Vec<String>, InstallError> {
     let folder = prefix.bin();
@@ -268,7 +288,8 @@ fn our_commands(prefix: &Prefix) -> Result<Vec<String>, InstallError> {
             continue;
         };
         let plain = name.strip_prefix(durable::UNFINISHED).unwrap_or(&name);
-        if is_ours(&entry.path(), &format!("{THROUGH_CURRENT}/bin/{plain}")) {
+        let end = format!("{THROUGH_CURRENT}/bin/{plain}");
+        if is_surely_ours(&entry.path(), &end)? {
             names.push(name);
         }
     }
