@@ -146,7 +146,7 @@ enum Command {
     /// Check, publish and show bundles
     #[command(subcommand)]
     Bundle(bundle::Action),
-    /// Show what is believed of the registry
+    /// Show what is believed of the registry, and sign for it
     #[command(subcommand)]
     Trust(trust::Action),
     /// Remember, list and forget registries
@@ -224,6 +224,9 @@ pub fn run(env: &Env) -> u8 {
 impl Command {
     /// Whether it only asks: then nobody wonders what a refusal has changed.
     fn is_question(&self) -> bool {
+        if let Self::Trust(action) = self {
+            return action.is_question();
+        }
         matches!(
             self,
             Self::List(_)
@@ -242,7 +245,6 @@ impl Command {
                         | owner::Action::Trusted { .. }
                 )
                 | Self::Token(token::Action::List)
-                | Self::Trust(trust::Action::Show)
                 | Self::Config(config::Action::Show | config::Action::Get { .. })
                 | Self::Cache(cache::Action::Dir)
                 | Self::Completions(_)

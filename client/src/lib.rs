@@ -12,6 +12,7 @@
 //! | `context` | the three above together, handed to every command |
 //! | `registry` | the read side of a registry, verified |
 //! | `write_api` | the write side of a registry |
+//! | `signing` | keys of people, what they sign, and the signature |
 //! | `credentials` | tokens, never shown |
 //! | `prompt` | questions to whoever sits at the terminal |
 //! | `copying` | mirrors, exported files and imports |
@@ -33,6 +34,7 @@ mod prompt;
 mod registry;
 mod settings;
 mod shell_files;
+mod signing;
 mod transaction;
 mod write_api;
 

@@ -10,6 +10,8 @@ use crate::failure::{Failure, Outcome};
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 1024;
+/// Longest secret that is read.
+const SECRET_BYTES_MAX: u64 = 8192;
 /// How often a question is repeated that got no clear answer.
 const TRIES_MAX: usize = 3;
 
@@ -64,4 +66,35 @@ pub(crate) fn confirm(context: &Context, question: &str, default: Answer) -> Out
         }
     }
     Ok(false)
+}
+
+/// Asks for a secret at the terminal: echo is off while it is typed, and on again whatever happens.
+pub(crate) fn ask_hidden(prompt: &str) -> Outcome<String> {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let stdin = std::io::stdin();
+    let before = tcgetattr(&stdin).map_err(|problem| no_answer(&problem.into()))?;
+    let mut silent = before.clone();
+    silent.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&stdin, OptionalActions::Flush, &silent)
+        .map_err(|problem| no_answer(&problem.into()))?;
+    prompt_line(prompt);
+    let mut line = String::new();
+    let read = stdin.lock().take(SECRET_BYTES_MAX).read_line(&mut line);
+    let restored = tcsetattr(&stdin, OptionalActions::Flush, &before);
+    prompt_line("\n");
+    read.map_err(|problem| no_answer(&problem))?;
+    restored.map_err(|problem| no_answer(&problem.into()))?;
+    Ok(line.trim_end_matches('\n').to_owned())
+}
+
+/// A prompt is for the terminal, so it goes to stderr and lacks a line end.
+fn prompt_line(text: &str) {
+    use std::io::Write as _;
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes());
+    let _ = stderr.flush();
+}
+
+fn no_answer(problem: &std::io::Error) -> Failure {
+    Failure::new("io", "cannot read the answer").with_cause(problem.to_string())
 }

@@ -15,7 +15,7 @@ use provisioning_registry_api::bundle::{BundleDocument, ChannelsDocument};
 use provisioning_registry_api::discovery::Discovery;
 use provisioning_registry_api::index::IndexEntry;
 use provisioning_registry_api::paths;
-use provisioning_trust::{Anchor, TrustError, TrustedRegistry};
+use provisioning_trust::{Anchor, RoleFiles, TrustError, TrustedRegistry};
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
@@ -31,6 +31,7 @@ mod http;
 mod lazy_index;
 mod pace;
 mod reach;
+mod remembered;
 mod source;
 mod transfer;
 
@@ -46,6 +47,8 @@ pub(crate) use source::Source;
 const CLOSURE_ROUNDS_MAX: usize = 64;
 /// Largest root.
 const ROOT_BYTES_MAX: u64 = 512 * 1024;
+/// Clocks differ by so much without anything being wrong.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
 /// Packages that one solution may look at.
 const CLOSURE_PACKAGES_MAX: usize = 20_000;
 
@@ -91,8 +94,8 @@ enum Traces {
 }
 
 impl RegistryReader {
-    /// Opens the registry of `context`'s settings and learns what is current: one request
-    /// for the discovery, one where nothing changed since the last time.
+    /// Opens the registry of `context`'s settings and learns what is current: one request where
+    /// nothing changed since the last time.
     pub(crate) async fn open(context: &Context) -> Outcome<Self> {
         let state = context.settings.trust_state(context.settings.registry()?)?;
         Self::open_in(context, &state, Traces::Kept).await
@@ -107,11 +110,6 @@ impl RegistryReader {
     async fn open_in(context: &Context, state: &std::path::Path, traces: Traces) -> Outcome<Self> {
         let location = context.settings.registry()?;
         let now = context.now();
-        let expected = context
-            .settings
-            .root_fingerprint
-            .as_ref()
-            .map(|it| it.value);
         let cache = ArchiveCache::new(context.settings.cache()?);
         let progress = context.output.progress();
         let is_imported = provisioning_trust::is_imported(state);
@@ -138,7 +136,44 @@ impl RegistryReader {
             });
         }
         let source = Arc::new(Source::of_context(location, context)?);
+        let address = location.to_string();
+        let is_asked = location.folder().is_none();
+        if let Some(known) = is_asked
+            .then(|| remembered::recall(state, &address, now))
+            .flatten()
+        {
+            match Self::meet(&source, known, (state, traces), context).await {
+                Ok(reader) => return Ok(reader),
+                Err(failure) => {
+                    tracing::debug!("asking for the discovery document again: {failure}");
+                    if traces == Traces::Kept {
+                        remembered::forget(state);
+                    }
+                }
+            }
+        }
         let discovery = discover(&source, location).await?;
+        let reader = Self::meet(&source, discovery, (state, traces), context).await?;
+        if let (true, Traces::Kept, Some(discovery)) = (is_asked, traces, &reader.discovery) {
+            remembered::remember(state, &address, discovery, now);
+        }
+        Ok(reader)
+    }
+
+    /// Learns what is current of the registry that `discovery` describes.
+    async fn meet(
+        source: &Arc<Source>,
+        discovery: Discovery,
+        (state, traces): (&std::path::Path, Traces),
+        context: &Context,
+    ) -> Outcome<Self> {
+        let location = context.settings.registry()?;
+        let now = context.now();
+        let expected = context
+            .settings
+            .root_fingerprint
+            .as_ref()
+            .map(|it| it.value);
         if discovery.auth_required {
             source.authorise();
         }
@@ -156,19 +191,20 @@ impl RegistryReader {
                 TrustedRegistry::open_untouched(state, transport, &anchor, expected).await?
             }
         };
+        warn_of_clock(&trusted, now, &context.output);
         trusted.refresh(now).await?;
         let reach = match &discovery.contents {
-            Some(list) => Some(reach::of_copy(&source, list, location, context).await?),
+            Some(list) => Some(reach::of_copy(source, list, location, context).await?),
             None => None,
         };
         Ok(Self {
-            source: Some(source),
+            source: Some(Arc::clone(source)),
             archives_base: discovery.archives.clone(),
             discovery: Some(discovery),
             trusted,
-            cache,
+            cache: ArchiveCache::new(context.settings.cache()?),
             now,
-            progress,
+            progress: context.output.progress(),
             reach,
             unreached: Vec::new(),
         })
@@ -358,6 +394,16 @@ impl RegistryReader {
         &self.trusted
     }
 
+    /// The verified files of the roles that people sign.
+    pub(crate) async fn role_files(&mut self) -> Outcome<RoleFiles> {
+        Ok(self.trusted.role_files(self.now).await?)
+    }
+
+    /// The verified bytes of targets, by path.
+    pub(crate) async fn raw_targets(&mut self, paths: &[String]) -> Outcome<Vec<Option<Vec<u8>>>> {
+        Ok(self.trusted.targets(paths, self.now).await?)
+    }
+
     /// What names the verified state of the registry: the root and the snapshot's number.
     pub(crate) fn state(&self) -> Option<(Digest, u64)> {
         let snapshot = self.trusted.snapshot_version()?;
@@ -479,6 +525,18 @@ fn is_absence(problem: &TrustError) -> bool {
 fn shown_target(target: &str) -> String {
     let file = target.rsplit('/').next().unwrap_or(target);
     file.strip_suffix(".json").unwrap_or(file).to_owned()
+}
+
+/// A clock that was set back may make what has ended look alive: say so.
+fn warn_of_clock(trusted: &TrustedRegistry, now: Timestamp, output: &Output) {
+    if let Ok(Some(seen)) = trusted.fetched()
+        && seen.duration_since(now) > CLOCK_SLACK
+    {
+        output.warning(&format!(
+            "this machine's clock says {now:.0}, but it verified this registry on {seen:.0}: the \
+             clock was set back, or was wrong then; check `date`"
+        ));
+    }
 }
 
 /// Offline answers are as old as the last look; say how old.

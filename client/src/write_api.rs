@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use provisioning_package::{BundleName, Digest, Kind, PackageName, Version};
 use provisioning_registry_api::command::{
-    BundlePublished, MatrixPushed, PublishBundle, PushMatrix, SearchResults, Yank,
+    BundlePublished, MatrixPushed, PublishBundle, PushMatrix, SearchResults, Yank, YankAnswer,
 };
 use provisioning_registry_api::problem::Problem;
 use provisioning_registry_api::session::{OpenSession, SessionStatus};
+use provisioning_registry_api::trust::{
+    AddSignature, MakeOnlineKey, OnlineKeyMade, PutRoles, ReleaseTask, RolesPut, SignatureAdded,
+    TrustStatus,
+};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -137,29 +141,27 @@ impl WriteClient {
             .await
     }
 
-    /// Hides a version from new solutions; the registry's serial after it, if it tells.
+    /// Hides a version from new solutions; the registry's answer.
     pub(crate) async fn yank(
         &self,
         name: &PackageName,
         version: &Version,
         yank: &Yank,
-    ) -> Outcome<Option<u64>> {
+    ) -> Outcome<YankAnswer> {
         let version = version.to_string();
         let path = yank_path(name, &version);
-        let answer: serde_json::Value = self.call(Method::PUT, &path, Some(yank)).await?;
-        Ok(answer.get("serial").and_then(serde_json::Value::as_u64))
+        self.call(Method::PUT, &path, Some(yank)).await
     }
 
-    /// Lets a version be chosen again; the registry's serial after it, if it tells.
+    /// Lets a version be chosen again; the registry's answer.
     pub(crate) async fn unyank(
         &self,
         name: &PackageName,
         version: &Version,
-    ) -> Outcome<Option<u64>> {
+    ) -> Outcome<YankAnswer> {
         let version = version.to_string();
         let path = yank_path(name, &version);
-        let answer: serde_json::Value = self.call(Method::DELETE, &path, None::<&()>).await?;
-        Ok(answer.get("serial").and_then(serde_json::Value::as_u64))
+        self.call(Method::DELETE, &path, None::<&()>).await
     }
 
     /// Puts a new matrix in the place of the one with digest `base`.
@@ -179,6 +181,35 @@ impl WriteClient {
         bundle: &PublishBundle,
     ) -> Outcome<BundlePublished> {
         self.call(Method::POST, &["bundles", name.as_str()], Some(bundle))
+            .await
+    }
+
+    /// How the registry's roles stand, by its own word.
+    pub(crate) async fn trust_status(&self) -> Outcome<TrustStatus> {
+        self.call(Method::GET, &["trust"], None::<&()>).await
+    }
+
+    /// What waits for a `release` signature.
+    pub(crate) async fn release_task(&self) -> Outcome<ReleaseTask> {
+        self.call(Method::GET, &["trust", "release"], None::<&()>)
+            .await
+    }
+
+    /// Adds a signature to the release that waits.
+    pub(crate) async fn add_signature(&self, signature: &AddSignature) -> Outcome<SignatureAdded> {
+        let path = ["trust", "release", "signatures"];
+        self.call(Method::POST, &path, Some(signature)).await
+    }
+
+    /// Puts signed changes of keys in force.
+    pub(crate) async fn put_roles(&self, roles: &PutRoles) -> Outcome<RolesPut> {
+        self.call(Method::POST, &["trust", "roles"], Some(roles))
+            .await
+    }
+
+    /// Has the registry make a key for a role that it signs itself.
+    pub(crate) async fn make_online_key(&self, wanted: &MakeOnlineKey) -> Outcome<OnlineKeyMade> {
+        self.call(Method::POST, &["trust", "online-keys"], Some(wanted))
             .await
     }
 

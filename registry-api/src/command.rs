@@ -38,6 +38,9 @@ pub struct YankAnswer {
     pub yanked: Option<Yanked>,
     /// The registry's serial after it.
     pub serial: u64,
+    /// Whether it is kept and shown only once release engineers have signed.
+    #[serde(default)]
+    pub awaiting_signature: bool,
 }
 
 /// Body of `PUT matrix`: a new `versions.toml`.
@@ -64,6 +67,9 @@ pub struct MatrixPushed {
     pub warnings: Vec<String>,
     /// The registry's serial after it.
     pub serial: u64,
+    /// Whether it is kept and shown only once release engineers have signed.
+    #[serde(default)]
+    pub awaiting_signature: bool,
 }
 
 /// Body of `POST bundles/{name}`: publish the next sequence of a bundle.
@@ -126,6 +132,9 @@ pub struct BundlePublished {
     pub warnings: Vec<String>,
     /// The registry's serial after it.
     pub serial: u64,
+    /// Whether it is kept and shown only once release engineers have signed.
+    #[serde(default)]
+    pub awaiting_signature: bool,
 }
 
 /// Answer of `GET search?q=…`.

@@ -18,4 +18,5 @@ pub mod problem;
 pub mod session;
 pub mod settings;
 pub mod token;
+pub mod trust;
 pub mod trusted;

@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub(crate) read_side: ReadSide,
     /// Small archives that came since the start.
     pub(crate) fresh: Fresh,
+    /// Where the private keys lie.
+    pub(crate) keys_folder: PathBuf,
     /// Where uploads land until their digest is known.
     pub(crate) staging: PathBuf,
     pub(crate) clock: Clock,

@@ -11,6 +11,7 @@ use provisioning_registry_server::{Administration, ServerError};
 use crate::env::Environment;
 
 mod issuer;
+mod keys;
 mod people;
 mod serve;
 mod token;
@@ -45,6 +46,9 @@ enum Command {
     /// Shows and changes the registry's settings
     #[command(subcommand)]
     Settings(people::SettingsCommand),
+    /// Shows who signs what, and which keys ought to move
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Checks that database, archives and signed files are whole; exits 1 on a finding
     Fsck(upkeep::FsckArgs),
     /// Takes away archives and signed files that nothing refers to any more
@@ -126,6 +130,7 @@ impl Cli {
             Command::Settings(command) => {
                 command.run(environment).await.map(|()| ExitCode::SUCCESS)
             }
+            Command::Keys(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
             Command::Fsck(args) => args.run(environment).await,
             Command::Gc(args) => args.run(environment).await,
             Command::Export(args) => args.run(environment).await,

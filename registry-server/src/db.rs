@@ -31,6 +31,7 @@ pub(crate) mod owners;
 pub(crate) mod packages;
 pub(crate) mod people;
 pub(crate) mod policy;
+pub(crate) mod proposals;
 pub(crate) mod reservations;
 pub(crate) mod rows;
 pub(crate) mod sessions;
@@ -41,6 +42,8 @@ pub(crate) mod upkeep;
 pub(crate) mod versions;
 
 use flush::{Flusher, How, can_emit};
+/// A connection, or the one of a transaction.
+pub(crate) type Connection = AnyConnection;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -332,6 +335,21 @@ impl WriteTx {
         .bind(subject.to_owned())
         .execute(self.tx.connection())
         .await?;
+        Ok(())
+    }
+
+    /// Notes where [`WriteTx::back_to_savepoint`] returns to.
+    pub(crate) async fn set_savepoint(&mut self) -> Result<(), DbError> {
+        self.connection().execute("SAVEPOINT one").await?;
+        Ok(())
+    }
+
+    /// Takes back what was written since the last savepoint. Only for transactions that are
+    /// taken back as a whole afterwards: their audit rows are none.
+    pub(crate) async fn back_to_savepoint(&mut self) -> Result<(), DbError> {
+        self.connection()
+            .execute("ROLLBACK TO SAVEPOINT one")
+            .await?;
         Ok(())
     }
 

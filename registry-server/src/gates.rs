@@ -10,6 +10,7 @@ use crate::problem::ServerError;
 use crate::rules::gate::{self, Closed};
 use crate::rules::manifest::PlannedVersion;
 use crate::rules::policy::Review;
+use crate::signing;
 
 /// Every gate that is closed for `row`, whose archives have all arrived and agree with
 /// `planned`.
@@ -18,7 +19,25 @@ pub(crate) async fn closed(
     row: &SessionRow,
     planned: &[PlannedVersion],
 ) -> Result<Vec<Closed>, ServerError> {
-    review(app, row, planned).await
+    let mut closed = review(app, row, planned).await?;
+    closed.extend(signature(app, planned).await?);
+    Ok(closed)
+}
+
+/// First-party versions wait for release engineers, once these hold the keys.
+async fn signature(app: &App, planned: &[PlannedVersion]) -> Result<Vec<Closed>, ServerError> {
+    if !signing::asks_people(app) {
+        return Ok(Vec::new());
+    }
+    let mut new = Vec::new();
+    for version in planned.iter().map(|it| &it.version) {
+        let mut connection = app.db.pool().acquire().await?;
+        let existing = existing_version(&mut connection, &version.package, &version.version);
+        if existing.await?.is_none() {
+            new.push((&version.package, &version.version));
+        }
+    }
+    Ok(gate::signature(new))
 }
 
 async fn review(

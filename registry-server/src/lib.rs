@@ -48,6 +48,7 @@ mod server;
 mod settings;
 mod settling;
 mod setup;
+mod signing;
 mod staging;
 mod storage;
 mod upkeep;
@@ -68,7 +69,7 @@ pub use setup::SetupError;
 pub use storage::StorageError;
 pub use upkeep::{
     BackedUp, Collected, CopiedTable, Exported, Finding, FindingCode, FsckOptions, GcOptions,
-    Place, Upkeep, UpkeepError, copy_database, restore,
+    KeyState, Place, Upkeep, UpkeepError, copy_database, key_states, restore,
 };
 
 /// Lets this process open as many files as the system allows: each connection is one, and

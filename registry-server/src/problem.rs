@@ -144,6 +144,10 @@ codes! {
     SessionRefused, "session-refused", CONFLICT, "the publish session was refused";
     /// The matrix was written over another one than is in force.
     MatrixMoved, "matrix-moved", CONFLICT, "the matrix has changed since";
+    /// Something else is to be signed by now.
+    BaseMoved, "base-moved", CONFLICT, "something else is to be signed by now";
+    /// Signatures are missing.
+    Unsigned, "unsigned", CONFLICT, "signatures are missing";
     /// The bundle's state would go backwards.
     BundleState, "bundle-state", CONFLICT, "the bundle cannot go back to that state";
     /// More bytes than the route takes.
@@ -170,6 +174,10 @@ codes! {
     ManifestsDiffer, "manifests-differ", UNPROCESSABLE_ENTITY, "the manifests of the version's targets differ";
     /// A client archive that a bare machine cannot unpack.
     ClientFormat, "client-format", UNPROCESSABLE_ENTITY, "client archives must be tar.gz";
+    /// The signature is of no key that counts, or of other bytes.
+    SignatureInvalid, "signature-invalid", UNPROCESSABLE_ENTITY, "the signature does not count";
+    /// Proposed metadata says what it may not, or cannot be followed.
+    ProposalInvalid, "proposal-invalid", UNPROCESSABLE_ENTITY, "the proposal is refused";
     /// `versions.toml` has errors.
     MatrixInvalid, "matrix-invalid", UNPROCESSABLE_ENTITY, "the matrix is refused";
     /// The bundle has errors.

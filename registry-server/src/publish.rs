@@ -93,26 +93,11 @@ async fn commit(
     (planned, arrived): (&[PlannedVersion], &BTreeMap<Digest, ArchiveRow>),
 ) -> Result<u64, ServerError> {
     app.may_crash(CrashPoint::BeforeCommit);
+    let now = app.now();
     let mut tx = app.db.write().await?;
-    let mut known_since = 0;
-    let mut is_change = false;
-    for (declared, planned) in row.declared.iter().zip(planned) {
-        if let Some(serial) = existing_serial(&mut tx, declared).await? {
-            known_since = known_since.max(serial);
-        } else {
-            let new = &planned.version;
-            let sizes = new
-                .archives
-                .values()
-                .filter_map(|it| Some(arrived.get(it)?.size));
-            let subject = (&new.package, &new.version);
-            admission::check(tx.connection(), policy, subject, sizes).await?;
-            add(app, &mut tx, (row, actor), planned).await?;
-            is_change = true;
-        }
-    }
-    let serial = if is_change {
-        let next = committed(app, row, tx.serial())?;
+    let known_since = add_all(&mut tx, (row, actor), (planned, arrived, policy), now).await?;
+    let serial = if known_since == tx.serial() {
+        let next = committed(row, known_since, now)?;
         commit_session(tx.connection(), &row.id, &next).await?;
         app.may_crash(CrashPoint::InCommit);
         // Showing the change makes it durable first, together with others.
@@ -121,7 +106,7 @@ async fn commit(
         // The same bytes again: nothing changes, so the serial must not rise either.
         tx.rollback().await?;
         let mut quiet = app.db.write_quietly().await?;
-        let next = committed(app, row, known_since)?;
+        let next = committed(row, known_since, now)?;
         commit_session(quiet.connection(), &row.id, &next).await?;
         quiet.commit().await?;
         known_since
@@ -130,8 +115,55 @@ async fn commit(
     Ok(serial)
 }
 
-fn committed(app: &App, row: &SessionRow, serial: u64) -> Result<Standing, ServerError> {
-    let next = row.standing.after(Event::Committed(serial), app.now());
+/// The versions of a session, its archives, and the rules that they are admitted by.
+type Checked<'a> = (
+    &'a [PlannedVersion],
+    &'a BTreeMap<Digest, ArchiveRow>,
+    &'a Policy,
+);
+
+/// Commits a checked session as a part of `tx`, its versions published at `now`.
+pub(crate) async fn commit_in(
+    tx: &mut WriteTx,
+    (row, actor): (&SessionRow, &str),
+    checked: Checked<'_>,
+    now: Timestamp,
+) -> Result<(), ServerError> {
+    let serial = add_all(tx, (row, actor), checked, now).await?;
+    let next = committed(row, serial, now)?;
+    commit_session(tx.connection(), &row.id, &next).await?;
+    Ok(())
+}
+
+/// Adds the versions that are not there yet; since which serial all of them are: this
+/// transaction's, where any was added.
+async fn add_all(
+    tx: &mut WriteTx,
+    (row, actor): (&SessionRow, &str),
+    (planned, arrived, policy): Checked<'_>,
+    now: Timestamp,
+) -> Result<u64, ServerError> {
+    let mut since = 0;
+    for (declared, planned) in row.declared.iter().zip(planned) {
+        if let Some(serial) = existing_serial(tx, declared).await? {
+            since = since.max(serial);
+        } else {
+            let new = &planned.version;
+            let sizes = new
+                .archives
+                .values()
+                .filter_map(|it| Some(arrived.get(it)?.size));
+            let subject = (&new.package, &new.version);
+            admission::check(tx.connection(), policy, subject, sizes).await?;
+            add(tx, (row, actor), planned, now).await?;
+            since = tx.serial();
+        }
+    }
+    Ok(since)
+}
+
+fn committed(row: &SessionRow, serial: u64, now: Timestamp) -> Result<Standing, ServerError> {
+    let next = row.standing.after(Event::Committed(serial), now);
     next.map_err(|illegal| {
         Refusal::new(Code::SessionState, format!("{}: {illegal}", row.id)).into()
     })
@@ -153,12 +185,11 @@ async fn existing_serial(
 }
 
 async fn add(
-    app: &App,
     tx: &mut WriteTx,
     (row, actor): (&SessionRow, &str),
     planned: &PlannedVersion,
+    now: Timestamp,
 ) -> Result<(), ServerError> {
-    let now = app.now();
     let new = &planned.version;
     let name = &new.package;
     claim(tx, name).await?;

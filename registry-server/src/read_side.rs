@@ -17,15 +17,17 @@
 //! | --- | --- |
 //! | `opening` | what a start finds, and the first metadata |
 //! | `render` | the bytes of each target |
+//! | `accepted` | what people have signed, put in force |
 //! | `files` | writing and reading them |
+//! | `keys` | the private keys at hand |
 //! | `shared` | signing keys of several servers |
 //! | `turn` | whose turn it is to sign |
 //! | `view` | what clients can read now |
 //! | `subject` | what a change was about |
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
 use provisioning_registry_api::discovery::{Discovery, PROTOCOL};
@@ -34,12 +36,15 @@ use provisioning_trust::{KeySet, MetadataFile, Repository, SignError};
 use tokio::sync::Mutex;
 
 use crate::app::App;
+use crate::db::proposals::ProposalRow;
 use crate::db::signing::{Shown, SigningRight, SigningRow};
 use crate::db::{Db, DbError};
 use crate::problem::{Code, Refusal, ServerError};
 use crate::settings::CrashPoint;
 
+mod accepted;
 mod files;
+mod keys;
 mod opening;
 mod render;
 mod shared;
@@ -49,7 +54,7 @@ mod view;
 
 use files::{load, switch_of, write_metadata, write_targets};
 pub(crate) use opening::Opening;
-pub(crate) use render::{ScriptFacts, Site, newest, render};
+pub(crate) use render::{ScriptFacts, Site, newest, render, render_in};
 pub(crate) use subject::Subject;
 use turn::Turn;
 use view::Newest;
@@ -70,7 +75,7 @@ pub(crate) struct Rendered {
 
 /// Signs, and knows what is readable.
 pub(crate) struct ReadSide {
-    keys: Arc<KeySet>,
+    keys: RwLock<Arc<KeySet>>,
     /// This server among those of one database: the same each time it starts.
     holder: String,
     name: String,
@@ -102,6 +107,8 @@ struct Signed {
     repository: Repository,
     files: Vec<MetadataFile>,
     serial: u64,
+    /// What people have signed and this round puts in force.
+    accepted: Vec<ProposalRow>,
 }
 
 impl ReadSide {
@@ -215,7 +222,7 @@ impl ReadSide {
     /// Signs again what is near its expiry: the timestamp hourly, others in their time.
     pub(crate) async fn refresh(&self, app: &App) -> Result<(), ServerError> {
         let mut state = self.view().repository.clone();
-        if state.refresh(&self.keys, app.now())?.is_empty() {
+        if state.refresh(&self.keys(), app.now())?.is_empty() {
             return Ok(());
         }
         let _turn = self.turn.lock().await;
@@ -305,6 +312,7 @@ impl ReadSide {
     ) -> Result<bool, ServerError> {
         let mut repository = self.state(app, row).await?;
         repository.number_from(right.number());
+        self.take_shared_keys(app, &repository).await?;
         let signed = match work {
             Work::Refresh => self.refreshed(app, repository, row.serial).await?,
             Work::Jobs | Work::All => self.signed(app, repository, work).await?,
@@ -332,6 +340,7 @@ impl ReadSide {
         if is_switch {
             self.write_timestamp(app, version, timestamp).await?;
         }
+        self.close(app, &signed.accepted).await?;
         Ok(true)
     }
 
@@ -355,13 +364,17 @@ impl ReadSide {
             name: &self.name,
         };
         let rendered = render(&app.db, Some(site), &repository, &subjects).await?;
-        let signing = self.write_and_sign(app, repository, rendered);
+        let accepted = accepted::usable(app, &repository).await?;
+        let keys = self.keys();
+        let rendered = accepted::signable(&repository, &keys, &accepted, rendered)?;
+        let signing = self.write_and_sign(app, repository, (rendered, &accepted));
         let flushing = async { app.db.flush().await.map_err(ServerError::from) };
         let ((repository, files), ()) = tokio::try_join!(signing, flushing)?;
         Ok(Signed {
             repository,
             files,
             serial,
+            accepted,
         })
     }
 
@@ -369,16 +382,26 @@ impl ReadSide {
         &self,
         app: &App,
         repository: Repository,
-        rendered: Vec<Rendered>,
+        (rendered, accepted): (Vec<Rendered>, &[ProposalRow]),
     ) -> Result<(Repository, Vec<MetadataFile>), ServerError> {
         let is_suspect = self.is_suspect.load(Ordering::Acquire);
-        let changes = write_targets(&app.storage, &repository, rendered, is_suspect).await?;
+        let mut changes = write_targets(&app.storage, &repository, rendered, is_suspect).await?;
         app.may_crash(CrashPoint::TargetsWritten);
-        let keys = Arc::clone(&self.keys);
+        // What a proposal lists is no change of ours.
+        changes.retain(|it| {
+            !accepted
+                .iter()
+                .any(|row| row.contents.contains_key(&it.path))
+        });
+        let proposals: Vec<_> = accepted
+            .iter()
+            .flat_map(|it| it.proposals.iter().cloned())
+            .collect();
+        let keys = self.keys();
         let now = app.now();
         let signed = tokio::task::spawn_blocking(move || {
             let mut next = repository;
-            let files = next.apply(&keys, &changes, now)?;
+            let files = next.advance(&keys, &proposals, &changes, now)?;
             Ok::<_, SignError>((next, files))
         });
         let signed = signed
@@ -394,11 +417,12 @@ impl ReadSide {
         serial: u64,
     ) -> Result<Signed, ServerError> {
         app.db.flush().await?;
-        let files = repository.refresh(&self.keys, app.now())?;
+        let files = repository.refresh(&self.keys(), app.now())?;
         Ok(Signed {
             repository,
             files,
             serial,
+            accepted: Vec::new(),
         })
     }
 

@@ -23,6 +23,7 @@ pub(crate) mod sessions;
 pub(crate) mod settings;
 pub(crate) mod surround;
 pub(crate) mod tokens;
+pub(crate) mod trust;
 pub(crate) mod trusted;
 pub(crate) mod uploads;
 pub(crate) mod versions;

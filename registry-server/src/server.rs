@@ -111,6 +111,7 @@ impl Server {
             db,
             storage,
             read_side,
+            keys_folder: folder.path().join("keys"),
             staging: folder.staging(),
             clock,
             verifier: Verifier::default(),
@@ -149,6 +150,13 @@ impl Server {
     /// The file that holds a token with every right.
     pub fn admin_token(&self) -> &Path {
         &self.admin_token
+    }
+
+    /// The roles whose keys this registry holds and people ought to hold.
+    pub fn roles_to_move(&self) -> Vec<String> {
+        let roles = crate::signing::roles(&self.app).unwrap_or_default();
+        let moving = roles.into_iter().filter(|it| it.should_move);
+        moving.map(|it| it.role).collect()
     }
 
     /// Serves until `shutdown` completes, then lets running requests end.

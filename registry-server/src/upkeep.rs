@@ -22,7 +22,7 @@ use futures_util::TryStreamExt as _;
 use jiff::{SignedDuration, Timestamp};
 use provisioning_package::{ArchiveError, Digest};
 use provisioning_registry_api::paths;
-use provisioning_trust::{Repository, SignError};
+use provisioning_trust::{KeySet, Repository, SignError};
 
 use crate::app::Clock;
 use crate::db::{Db, DbError};
@@ -35,6 +35,7 @@ mod copy;
 mod export;
 mod fsck;
 mod gc;
+mod keys;
 mod object;
 
 pub use backup::{BackedUp, restore};
@@ -42,6 +43,7 @@ pub use copy::{CopiedTable, copy_database};
 pub use export::Exported;
 pub use fsck::{Finding, FindingCode, FsckOptions};
 pub use gc::{Collected, GcOptions};
+pub use keys::{KeyState, key_states};
 
 /// Where a registry is, for commands that work beside its server.
 #[derive(Debug, Clone)]
@@ -140,6 +142,8 @@ pub struct Upkeep {
     db: Db,
     storage: Storage,
     clock: Clock,
+    /// The private keys at hand, to tell what waits for people.
+    keys: KeySet,
 }
 
 impl UpkeepError {
@@ -164,6 +168,7 @@ impl Upkeep {
             db: Db::open(place.database.as_deref(), &place.data).await?,
             storage: open_storage(place, place.storage.as_deref())?,
             clock,
+            keys: keys::keys_of(place),
         })
     }
 

@@ -40,6 +40,12 @@ pub struct Anchor {
 /// its own that could be believed, so it counts as made this long before that.
 const TIMESTAMP_LIFE: SignedDuration = SignedDuration::from_hours(48);
 
+/// Clocks differ by so much without anything being wrong.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
+
+/// How many roots before the announced one are looked at for a fingerprint that the user knows.
+const OLDER_ROOTS_MAX: u64 = 64;
+
 /// Where the files of a registry that is asked come from.
 #[derive(Clone)]
 pub(crate) struct Origin {
@@ -248,6 +254,13 @@ impl TrustedRegistry {
                 days_max: age_max.as_hours() / 24,
             });
         }
+        if age < -CLOCK_SLACK {
+            // A clock that is set back must not make offline use last for ever.
+            return Err(TrustError::ClockBehind {
+                now: whole_seconds(now),
+                seen: fetched,
+            });
+        }
         self.judged_at = Some(fetched);
         self.verifier.refresh(fetched).await?;
         self.check_lasting_roles(now)
@@ -442,19 +455,42 @@ async fn first_contact(
         .await?
         .ok_or(TrustError::Missing { file: path })?;
     let seen = Digest::of(&bytes);
-    let announced = (&anchor.root_fingerprint, "the registry itself");
-    let expected = expected_root.map(|digest| (digest, "`--root-fingerprint`"));
-    for (digest, origin) in expected.into_iter().chain([announced]) {
-        if *digest != seen {
-            return Err(TrustError::WrongRoot {
-                seen,
-                expected: *digest,
-                origin,
-            });
-        }
+    let wrong = |expected: &Digest, origin| TrustError::WrongRoot {
+        seen,
+        expected: *expected,
+        origin,
+    };
+    if let Some(expected) = expected_root.filter(|it| **it != seen) {
+        let older = older_root(transport, anchor, expected).await?;
+        let older = older.ok_or_else(|| wrong(expected, "`--root-fingerprint`"))?;
+        SigstoreVerifier::check_root(&older)?;
+        return store.pin_root(&older);
+    }
+    if anchor.root_fingerprint != seen {
+        return Err(wrong(&anchor.root_fingerprint, "the registry itself"));
     }
     SigstoreVerifier::check_root(&bytes)?;
     store.pin_root(&bytes)
+}
+
+/// The root that the user knows, where the registry has a newer one by now: what was written
+/// down once stays good, and signatures lead from there to the present.
+async fn older_root(
+    transport: &dyn Transport,
+    anchor: &Anchor,
+    expected: &Digest,
+) -> Result<Option<Vec<u8>>, TrustError> {
+    let limit = UpdaterConfig::default().root_max_length;
+    let newest = anchor.root_version;
+    for version in (newest.saturating_sub(OLDER_ROOTS_MAX).max(1)..newest).rev() {
+        let path = format!("{}{version}.root.json", anchor.metadata);
+        match fetch(transport, &path, limit).await? {
+            Some(bytes) if Digest::of(&bytes) == *expected => return Ok(Some(bytes)),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    Ok(None)
 }
 
 /// Refuses a discovery document that gives a known root version another fingerprint.

@@ -289,6 +289,17 @@ pub enum TrustError {
         /// How many are allowed.
         days_max: i64,
     },
+    /// The clock lies before what was verified by it.
+    #[error(
+        "this machine's clock says {now}, but it verified this registry on {seen}: the clock was set \
+         back, or was wrong then; set it, then run the command once without `--offline`"
+    )]
+    ClockBehind {
+        /// The clock.
+        now: Timestamp,
+        /// When metadata was last fetched and verified.
+        seen: Timestamp,
+    },
     /// A copy is older than an import allows.
     #[error(
         "this copy of the registry was signed on {signed} or before, {days} days ago, and a copy is \
@@ -397,6 +408,7 @@ impl TrustError {
             Self::BrokenRootChain { .. } => "broken-root-chain",
             Self::Expired { .. } => "metadata-expired",
             Self::TooLongOffline { .. } => "too-long-offline",
+            Self::ClockBehind { .. } => "clock-behind",
             Self::CopyTooOld { .. } => "copy-too-old",
             Self::NeverMet => "never-met",
             Self::BadSignature { .. } => "bad-signature",

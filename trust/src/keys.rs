@@ -165,6 +165,13 @@ impl KeySet {
         Ok(())
     }
 
+    /// Deletes the file of one key: overwritten first, gone when this returns. What a disk or
+    /// a backup keeps of it is beyond reach.
+    pub fn delete(folder: &Path, label: &str) -> Result<(), SignError> {
+        let path = folder.join(format!("{label}.pem"));
+        durable::delete_secret(&path).map_err(|source| SignError::file(&path, source))
+    }
+
     /// The labels of the keys at hand, sorted.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.keys.keys().map(String::as_str)

@@ -206,6 +206,20 @@ impl Repository {
         Ok(Some(Proposal::new("release", &next)?))
     }
 
+    /// Whether any role may be signed with this key now.
+    pub fn names_key(&self, key_id: &str) -> bool {
+        let of_root = self.root.roles.values().map(|role| &role.keyids);
+        let delegated = self
+            .roles
+            .values()
+            .flat_map(|role| &role.signed.delegations)
+            .flat_map(|delegations| &delegations.roles)
+            .map(|role| &role.keyids);
+        of_root
+            .chain(delegated)
+            .any(|ids| ids.iter().any(|id| id == key_id))
+    }
+
     /// The keys that may sign `role`.
     pub fn roster(&self, role: &str) -> Result<Roster, SignError> {
         let names = self.keys_of(role)?;
@@ -283,20 +297,6 @@ impl Repository {
             let paths = role.signed.files.keys();
             paths.map(move |path| (name.as_str(), path.as_str()))
         })
-    }
-
-    /// Whether any role may be signed with this key now.
-    pub fn names_key(&self, key_id: &str) -> bool {
-        let of_root = self.root.roles.values().map(|role| &role.keyids);
-        let delegated = self
-            .roles
-            .values()
-            .flat_map(|role| &role.signed.delegations)
-            .flat_map(|delegations| &delegations.roles)
-            .map(|role| &role.keyids);
-        of_root
-            .chain(delegated)
-            .any(|ids| ids.iter().any(|id| id == key_id))
     }
 
     /// How each role stands.

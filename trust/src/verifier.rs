@@ -90,7 +90,17 @@ impl SigstoreVerifier {
         self.walked = Walked::default();
         let result = self.updater.refresh(now).await;
         self.store.take_failure()?;
-        result.map_err(|error| explain(error, now))
+        result.map_err(|error| self.told(error, now))
+    }
+
+    /// The verifier's words in ours, with the file that they are about where they name none.
+    fn told(&self, error: Error, now: Timestamp) -> TrustError {
+        let told = explain(error, now);
+        if let TrustError::Malformed { problem } = told {
+            let problem = format!("`{}`: {problem}", self.source.last());
+            return TrustError::Malformed { problem };
+        }
+        told
     }
 
     async fn resolve(
@@ -102,12 +112,12 @@ impl SigstoreVerifier {
             return Ok(found);
         }
         let first = self.updater.get_target_info(path, now).await;
-        let found = match first.map_err(|error| explain(error, now)) {
+        let found = match first.map_err(|error| self.told(error, now)) {
             Err(error) if !error.is_unreachable() && self.source.served_from_disk() => {
                 // A file of the trusted state went bad: ask the registry for it.
                 self.source.distrust_disk();
                 let again = self.updater.get_target_info(path, now).await;
-                again.map_err(|error| explain(error, now))?
+                again.map_err(|error| self.told(error, now))?
             }
             other => other?,
         };

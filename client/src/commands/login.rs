@@ -1,6 +1,6 @@
 //! `provisioning login`: store a token for the registry.
 
-use std::io::{BufRead as _, Read as _};
+use std::io::Read as _;
 
 use provisioning_registry_api::token::TokenText;
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::credentials::{Credentials, Secret};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::prompt;
 
 /// Most bytes that are read for a token.
 const INPUT_BYTES_MAX: u64 = 8192;
@@ -31,7 +32,7 @@ struct LoggedIn {
 pub(crate) fn run(_: &Args, context: &Context) -> Outcome<Exit> {
     let registry = context.settings.registry()?;
     let token = if context.env.stdin_is_terminal {
-        ask_hidden(&format!("token for {registry}: "))?
+        prompt::ask_hidden(&format!("token for {registry}: "))?
     } else {
         read_stdin()?
     };
@@ -70,33 +71,6 @@ fn read_stdin() -> Outcome<String> {
         .read_to_string(&mut text)
         .map_err(|problem| unreadable(&problem))?;
     Ok(text)
-}
-
-/// Turns echo off while the token is typed, and on again whatever happens.
-fn ask_hidden(prompt: &str) -> Outcome<String> {
-    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-    let stdin = std::io::stdin();
-    let before = tcgetattr(&stdin).map_err(|problem| unreadable(&problem.into()))?;
-    let mut silent = before.clone();
-    silent.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&stdin, OptionalActions::Flush, &silent)
-        .map_err(|problem| unreadable(&problem.into()))?;
-    prompt_line(prompt);
-    let mut line = String::new();
-    let read = stdin.lock().take(INPUT_BYTES_MAX).read_line(&mut line);
-    let restored = tcsetattr(&stdin, OptionalActions::Flush, &before);
-    prompt_line("\n");
-    read.map_err(|problem| unreadable(&problem))?;
-    restored.map_err(|problem| unreadable(&problem.into()))?;
-    Ok(line)
-}
-
-/// A prompt is for the terminal, so it goes to stderr and lacks a line end.
-fn prompt_line(text: &str) {
-    use std::io::Write as _;
-    let mut stderr = std::io::stderr().lock();
-    let _ = stderr.write_all(text.as_bytes());
-    let _ = stderr.flush();
 }
 
 fn unreadable(problem: &std::io::Error) -> Failure {

@@ -7,6 +7,7 @@ use provisioning_package::Target;
 
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
+use crate::signing::keys::KeyArgs;
 use crate::write_api::Trusted;
 
 mod abandon;
@@ -62,6 +63,9 @@ struct Publish {
         env = "PROVISIONING_TRUSTED_PUBLISHING"
     )]
     trusted_publishing: Trusted,
+    /// Sign what waits for it, with the archives given here as what was hashed
+    #[command(flatten)]
+    signing: KeyArgs,
 }
 
 /// Runs it.

@@ -1,11 +1,20 @@
-//! `provisioning trust`: what is believed of the registry.
+//! `provisioning trust`: what is believed of the registry, and who signs for it.
 
 use clap::Subcommand;
-use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
-use crate::registry::RegistryReader;
+
+mod change;
+mod drill;
+mod init;
+mod key;
+mod propose;
+mod publish;
+mod rotate;
+mod show;
+mod sign;
+mod status;
 
 /// What to do with the trust in the registry.
 #[derive(Debug, Subcommand)]
@@ -15,47 +24,49 @@ pub(crate) enum Action {
     /// Compare the fingerprint with the one that the registry's operator gives you on
     /// another way.
     Show,
+    /// Show every role: until when it holds, who signs it, and which keys ought to move
+    Status,
+    Init(init::Args),
+    Sign(sign::Args),
+    Propose(propose::Args),
+    Rotate(rotate::Args),
+    Publish(publish::Args),
+    /// Make, show, protect, print and restore the keys that people sign with
+    #[command(subcommand)]
+    Key(key::Action),
+    /// Rehearse with throw-away keys: replace each role's key, lose one, have some stolen
+    ///
+    /// Nothing leaves this machine, and no registry and no key of yours is touched.
+    Drill,
 }
 
-#[derive(Serialize)]
-struct Shown {
-    registry: String,
-    name: Option<String>,
-    root_version: Option<u64>,
-    root_fingerprint: String,
-    expires: Option<String>,
-    state: String,
+impl Action {
+    /// Whether it only asks.
+    pub(crate) const fn is_question(&self) -> bool {
+        match self {
+            Self::Show | Self::Status | Self::Drill => true,
+            Self::Key(action) => action.is_question(),
+            Self::Init(_)
+            | Self::Sign(_)
+            | Self::Propose(_)
+            | Self::Rotate(_)
+            | Self::Publish(_) => false,
+        }
+    }
 }
 
 /// Runs it.
 pub(crate) async fn run(action: &Action, context: &Context) -> Outcome<Exit> {
     match action {
-        Action::Show => show(context).await?,
+        Action::Show => show::run(context).await?,
+        Action::Status => status::run(context).await?,
+        Action::Init(args) => init::run(args, context).await?,
+        Action::Sign(args) => return sign::run(args, context).await,
+        Action::Propose(args) => propose::run(args, context).await?,
+        Action::Rotate(args) => rotate::run(args, context).await?,
+        Action::Publish(args) => publish::run(args, context).await?,
+        Action::Key(action) => key::run(action, context)?,
+        Action::Drill => drill::run(context).await?,
     }
     Ok(Exit::Done)
-}
-
-async fn show(context: &Context) -> Outcome<()> {
-    let location = context.settings.registry()?;
-    let registry = RegistryReader::open(context).await?;
-    let document = Shown {
-        registry: location.to_string(),
-        name: registry.discovery().map(|it| it.name.clone()),
-        root_version: registry.discovery().map(|it| it.root_version),
-        root_fingerprint: registry.trusted().root_fingerprint().prefixed(),
-        expires: registry.trusted().expires().map(|it| it.to_string()),
-        state: context
-            .settings
-            .trust_state(location)?
-            .display()
-            .to_string(),
-    };
-    context.output.result(&document, |out| {
-        writeln!(out, "registry          {}", document.registry)?;
-        writeln!(out, "root fingerprint  {}", document.root_fingerprint)?;
-        if let Some(expires) = &document.expires {
-            writeln!(out, "holds until       {expires}")?;
-        }
-        writeln!(out, "kept in           {}", document.state)
-    })
 }

@@ -1,11 +1,12 @@
 //! `provisioning yank` and `unyank`: hide a version from new solutions, and back.
 
 use provisioning_package::{InvalidSpec, PackageName, Selector, Spec, Version};
-use provisioning_registry_api::command::Yank;
+use provisioning_registry_api::command::{Yank, YankAnswer};
 use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::signing::AWAITING_SIGNATURE;
 use crate::write_api::WriteClient;
 
 /// Hide a version from new solutions
@@ -44,6 +45,7 @@ struct Done {
     version: String,
     yanked: bool,
     serial: Option<u64>,
+    awaiting_signature: bool,
 }
 
 /// Runs `yank`.
@@ -58,16 +60,16 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         force: args.force,
     };
     let api = WriteClient::open(context).await?;
-    let serial = api.yank(&name, &version, &yank).await?;
-    report(&name, &version, true, serial, context)
+    let answer = api.yank(&name, &version, &yank).await?;
+    report(&answer, true, context)
 }
 
 /// Runs `unyank`.
 pub(crate) async fn run_unyank(args: &UnyankArgs, context: &Context) -> Outcome<Exit> {
     let (name, version) = parse(&args.version)?;
     let api = WriteClient::open(context).await?;
-    let serial = api.unyank(&name, &version).await?;
-    report(&name, &version, false, serial, context)
+    let answer = api.unyank(&name, &version).await?;
+    report(&answer, false, context)
 }
 
 fn parse(text: &str) -> Outcome<(PackageName, Version)> {
@@ -81,20 +83,19 @@ fn parse(text: &str) -> Outcome<(PackageName, Version)> {
     }
 }
 
-fn report(
-    name: &PackageName,
-    version: &Version,
-    yanked: bool,
-    serial: Option<u64>,
-    context: &Context,
-) -> Outcome<Exit> {
+fn report(answer: &YankAnswer, yanked: bool, context: &Context) -> Outcome<Exit> {
+    let (name, version) = (&answer.name, &answer.version);
     let document = Done {
         kind: name.kind().to_string(),
         name: name.to_string(),
         version: version.to_string(),
         yanked,
-        serial,
+        serial: Some(answer.serial),
+        awaiting_signature: answer.awaiting_signature,
     };
+    if answer.awaiting_signature {
+        context.output.note(AWAITING_SIGNATURE);
+    }
     context.output.result(&document, |out| {
         if yanked {
             writeln!(

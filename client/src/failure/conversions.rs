@@ -5,7 +5,7 @@ use provisioning_installers::{InstallError, ScaffoldError};
 use provisioning_package::{ArchiveError, InvalidName, InvalidSpec, UnknownTarget};
 use provisioning_registry_api::problem::Problem;
 use provisioning_sources::SourceError;
-use provisioning_trust::TrustError;
+use provisioning_trust::{SignError, TrustError};
 
 use super::{Exit, Failure};
 
@@ -188,6 +188,16 @@ fn way_out_of(problem: &TrustError) -> Option<&'static str> {
             Some("run the same command again; `provisioning doctor` says what is wrong on the way")
         }
         _ => None,
+    }
+}
+
+impl From<SignError> for Failure {
+    fn from(problem: SignError) -> Self {
+        let failure = Self::new(problem.code(), problem.to_string());
+        match std::error::Error::source(&problem) {
+            Some(source) => failure.with_chain(source),
+            None => failure,
+        }
     }
 }
 

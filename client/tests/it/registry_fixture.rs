@@ -30,6 +30,18 @@ impl Registry {
         }
     }
 
+    /// Starts a registry over a copy of a data folder that somebody made.
+    pub(crate) fn start_over(data: &Path) -> Self {
+        let folder = TempDir::new().unwrap();
+        copy_folder(data, &folder.path().join("data"));
+        let (process, address) = serve(folder.path(), "127.0.0.1:0");
+        Self {
+            process,
+            folder,
+            address,
+        }
+    }
+
     /// Its address.
     pub(crate) fn url(&self) -> &str {
         &self.address

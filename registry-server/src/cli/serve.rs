@@ -80,6 +80,15 @@ fn announce(server: &Server) -> std::io::Result<()> {
         "admin token: {}",
         server.admin_token().display()
     )?;
+    let moving = server.roles_to_move();
+    if !moving.is_empty() {
+        writeln!(
+            std::io::stderr(),
+            "keys: this registry holds those of {} itself; people ought to: `provisioning trust \
+             init --threshold 2 --of 3 --out DIR` moves them",
+            moving.join(", ")
+        )?;
+    }
     let mut stdout = std::io::stdout();
     writeln!(stdout, "listening on http://{}", server.address())?;
     stdout.flush()

@@ -5,6 +5,7 @@ use provisioning_package::{ExtensionType, Kind, PackageName};
 use provisioning_registry_api::index::{INDEX_SCHEMA, IndexEntry, PackageStatus};
 use sqlx::AnyConnection;
 
+use super::versions::index_versions;
 use super::{Db, DbError, from_json, signed, to_json};
 
 /// What holds a name.
@@ -98,6 +99,24 @@ pub(crate) async fn upsert_package(
     Ok(())
 }
 
+/// The index entry of one package, as this connection sees it.
+pub(crate) async fn index_entry(
+    connection: &mut AnyConnection,
+    name: &PackageName,
+) -> Result<Option<IndexEntry>, DbError> {
+    let row: Option<Columns> = sqlx::query_as(
+        "SELECT name, extension_type, description, keywords, license, repository, state, \
+         state_reason, state_replacement FROM packages WHERE name = $1",
+    )
+    .bind(name.as_str().to_owned())
+    .fetch_optional(&mut *connection)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let mut entry = read(row)?;
+    entry.versions = index_versions(connection, name).await?;
+    Ok(Some(entry))
+}
+
 impl Db {
     /// Every package, by name.
     pub(crate) async fn package_names(&self) -> Result<Vec<PackageName>, DbError> {
@@ -121,17 +140,8 @@ impl Db {
         &self,
         name: &PackageName,
     ) -> Result<Option<IndexEntry>, DbError> {
-        let row: Option<Columns> = sqlx::query_as(
-            "SELECT name, extension_type, description, keywords, license, repository, state, \
-             state_reason, state_replacement FROM packages WHERE name = $1",
-        )
-        .bind(name.as_str().to_owned())
-        .fetch_optional(self.pool())
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let mut entry = read(row)?;
-        entry.versions = self.index_versions(name).await?;
-        Ok(Some(entry))
+        let mut connection = self.pool().acquire().await?;
+        index_entry(&mut connection, name).await
     }
 
     /// Packages whose name, description or keywords hold `text`, names that begin with it

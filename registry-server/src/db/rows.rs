@@ -35,6 +35,8 @@ pub(crate) const TABLES: &[Table] = &[
     Table::new("bundle_sequences", "bundle, sequence"),
     Table::new("audit", "serial, position"),
     Table::new("jobs", "serial, subject"),
+    Table::new("proposals", "id"),
+    Table::new("proposal_signatures", "proposal, keyid"),
 ];
 
 /// Tables that say what the servers of one database and storage do at the moment. A copy

@@ -192,52 +192,61 @@ impl Db {
         &self,
         package: &PackageName,
     ) -> Result<Vec<IndexVersion>, DbError> {
-        let rows: Vec<VersionColumns> = sqlx::query_as(
-            "SELECT version, published_at, api, dependencies, yanked_at, yanked_reason, \
-             yanked_replacement FROM versions WHERE package = $1",
-        )
-        .bind(package.as_str().to_owned())
-        .fetch_all(self.pool())
-        .await?;
-        let mut archives = self.index_archives(package).await?;
-        let mut versions = rows
-            .into_iter()
-            .map(|row| {
-                let own = archives.remove(&row.0).unwrap_or_default();
-                read_version(row, own)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        versions.sort_by(|left, right| left.version.cmp(&right.version));
-        Ok(versions)
+        let mut connection = self.pool().acquire().await?;
+        index_versions(&mut connection, package).await
     }
+}
 
-    async fn index_archives(
-        &self,
-        package: &PackageName,
-    ) -> Result<BTreeMap<String, Vec<IndexArchive>>, DbError> {
-        let rows: Vec<ArchiveColumns> = sqlx::query_as(
-            "SELECT v.version, v.target, v.digest, a.size, a.unpacked, a.entries, a.format \
-             FROM version_archives v JOIN archives a ON a.digest = v.digest \
-             WHERE v.package = $1 ORDER BY v.target",
-        )
-        .bind(package.as_str().to_owned())
-        .fetch_all(self.pool())
-        .await?;
-        let mut archives = BTreeMap::<String, Vec<IndexArchive>>::new();
-        for (version, target, hex, size, unpacked, entries, format) in rows {
-            archives.entry(version).or_default().push(IndexArchive {
-                target: parsed(&target, "a target")?,
-                digest: digest(&hex)?,
-                size: unsigned(size)?,
-                unpacked: unsigned(unpacked)?,
-                entries: unsigned(entries)?,
-                format: from_json(&format!("\"{format}\""), "an archive format")?,
-                provenance: None,
-                sbom: None,
-            });
-        }
-        Ok(archives)
+/// Every version of a package, as this connection sees them: oldest first.
+pub(crate) async fn index_versions(
+    connection: &mut AnyConnection,
+    package: &PackageName,
+) -> Result<Vec<IndexVersion>, DbError> {
+    let rows: Vec<VersionColumns> = sqlx::query_as(
+        "SELECT version, published_at, api, dependencies, yanked_at, yanked_reason, \
+         yanked_replacement FROM versions WHERE package = $1",
+    )
+    .bind(package.as_str().to_owned())
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut archives = index_archives(connection, package).await?;
+    let mut versions = rows
+        .into_iter()
+        .map(|row| {
+            let own = archives.remove(&row.0).unwrap_or_default();
+            read_version(row, own)
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    versions.sort_by(|left, right| left.version.cmp(&right.version));
+    Ok(versions)
+}
+
+async fn index_archives(
+    connection: &mut AnyConnection,
+    package: &PackageName,
+) -> Result<BTreeMap<String, Vec<IndexArchive>>, DbError> {
+    let rows: Vec<ArchiveColumns> = sqlx::query_as(
+        "SELECT v.version, v.target, v.digest, a.size, a.unpacked, a.entries, a.format \
+         FROM version_archives v JOIN archives a ON a.digest = v.digest \
+         WHERE v.package = $1 ORDER BY v.target",
+    )
+    .bind(package.as_str().to_owned())
+    .fetch_all(connection)
+    .await?;
+    let mut archives = BTreeMap::<String, Vec<IndexArchive>>::new();
+    for (version, target, hex, size, unpacked, entries, format) in rows {
+        archives.entry(version).or_default().push(IndexArchive {
+            target: parsed(&target, "a target")?,
+            digest: digest(&hex)?,
+            size: unsigned(size)?,
+            unpacked: unsigned(unpacked)?,
+            entries: unsigned(entries)?,
+            format: from_json(&format!("\"{format}\""), "an archive format")?,
+            provenance: None,
+            sbom: None,
+        });
     }
+    Ok(archives)
 }
 
 fn read_version(row: VersionColumns, archives: Vec<IndexArchive>) -> Result<IndexVersion, DbError> {

@@ -1,7 +1,7 @@
 //! What a start finds: the state in force, whatever the last run left behind.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, RwLock};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -65,7 +65,7 @@ impl Opening<'_> {
         };
         let view = View::new(found.repository, found.timestamp, found.serial);
         Ok(ReadSide {
-            keys: Arc::new(keys),
+            keys: RwLock::new(Arc::new(keys)),
             holder,
             name: self.name,
             public_url: self.public_url,

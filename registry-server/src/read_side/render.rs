@@ -13,7 +13,9 @@ use provisioning_trust::Repository;
 use serde::Serialize;
 
 use super::{Rendered, Subject};
-use crate::db::{Db, DbError};
+use crate::app::App;
+use crate::db::packages::index_entry;
+use crate::db::{Connection, Db, DbError, WriteTx};
 
 /// Where a bootstrap script is, as a plain name and as a target.
 pub(crate) struct ScriptFacts;
@@ -43,11 +45,37 @@ pub(crate) async fn render(
     repository: &Repository,
     subjects: &BTreeSet<Subject>,
 ) -> Result<Vec<Rendered>, DbError> {
+    let mut connection = db.pool().acquire().await?;
+    render_on((db, &mut connection), site, repository, subjects).await
+}
+
+/// The same of what a transaction would make of it, which is taken back afterwards.
+pub(crate) async fn render_in(
+    app: &App,
+    tx: &mut WriteTx,
+    subjects: &BTreeSet<Subject>,
+) -> Result<Vec<Rendered>, DbError> {
+    let view = app.read_side.view();
+    let site = Site {
+        public_url: app.read_side.public_url(),
+        name: app.read_side.name(),
+    };
+    let source = (&app.db, tx.connection());
+    render_on(source, Some(site), &view.repository, subjects).await
+}
+
+/// Versions are read on the connection, the rest, which no publish changes, anywhere.
+async fn render_on(
+    (db, connection): (&Db, &mut Connection),
+    site: Option<Site<'_>>,
+    repository: &Repository,
+    subjects: &BTreeSet<Subject>,
+) -> Result<Vec<Rendered>, DbError> {
     let mut rendered = Vec::new();
     for subject in subjects {
         match subject {
             Subject::Package(name) => {
-                if let Some(entry) = db.index_entry(name).await? {
+                if let Some(entry) = index_entry(connection, name).await? {
                     rendered.push(json(paths::index_target(name), &entry));
                 }
             }
@@ -66,7 +94,7 @@ pub(crate) async fn render(
     if let Some(site) = site
         && subjects.iter().any(Subject::touches_scripts)
     {
-        render_scripts(db, &site, repository, &mut rendered).await?;
+        render_scripts(connection, &site, repository, &mut rendered).await?;
     }
     Ok(rendered)
 }
@@ -84,13 +112,13 @@ async fn render_bundles(db: &Db, rendered: &mut Vec<Rendered>) -> Result<(), DbE
 }
 
 async fn render_scripts(
-    db: &Db,
+    connection: &mut Connection,
     site: &Site<'_>,
     repository: &Repository,
     rendered: &mut Vec<Rendered>,
 ) -> Result<(), DbError> {
     let client = match PackageName::of_kind(Kind::Client) {
-        Some(name) => db.index_entry(&name).await?,
+        Some(name) => index_entry(connection, &name).await?,
         None => None,
     };
     let context = ScriptContext {

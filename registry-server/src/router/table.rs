@@ -6,9 +6,11 @@ mod identity;
 mod life;
 mod publishing;
 mod reading;
+mod trust;
 
 pub(super) use administration::administration;
 pub(super) use identity::identity;
 pub(super) use life::life;
 pub(super) use publishing::publishing;
 pub(super) use reading::reading;
+pub(super) use trust::trust;

@@ -17,6 +17,7 @@ use crate::read_side::Subject;
 use crate::rules::access::Principal;
 use crate::rules::bundle::{Step, check_name, step};
 use crate::rules::text::{self, TITLE_CHARS_MAX};
+use crate::signing;
 
 /// Publishes a bundle whose members all exist and fit. The same bundle again gives the
 /// same sequence.
@@ -40,6 +41,7 @@ pub(crate) async fn publish(
             channels: channels(&acting, &name, sequence.sequence).await?,
             warnings,
             serial,
+            awaiting_signature: signing::asks_people(&acting),
             name,
         }))
     })

@@ -13,7 +13,7 @@ pub(crate) async fn live() -> Response {
     plain("alive\n")
 }
 
-/// `GET /readyz`: the database and the storage answer too.
+/// `GET /readyz`: the database and the storage answer too, and no role has ended.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Response, ServerError> {
     let not_ready =
         |what: &str| Refusal::new(Code::Unavailable, format!("the {what} does not answer"));
@@ -21,6 +21,12 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Response, ServerErro
         tracing::error!(error = %error, "the database does not answer: {error}");
         not_ready("database")
     })?;
+    if let Some(ended) = crate::signing::unsettled(&app).first() {
+        let detail = format!("clients refuse this registry: {ended}");
+        return Err(Refusal::new(Code::Unavailable, detail)
+            .hint("`provisioning-registry keys status` tells who can sign it again")
+            .into());
+    }
     match app.storage.length(TIMESTAMP).await {
         Ok(Some(_)) => Ok(plain("ready\n")),
         Ok(None) | Err(_) => Err(not_ready("storage").into()),

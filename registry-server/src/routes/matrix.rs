@@ -12,6 +12,7 @@ use crate::db::matrix::{insert_matrix, matrix_head};
 use crate::problem::{Code, Refusal, ServerError};
 use crate::read_side::Subject;
 use crate::rules::access::Principal;
+use crate::signing;
 
 /// Puts a matrix in force, unless another one came since the one it was written over. The
 /// same text again succeeds.
@@ -29,6 +30,7 @@ pub(crate) async fn push(
             digest,
             warnings,
             serial,
+            awaiting_signature: signing::asks_people(&acting),
         }))
     })
     .await

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use provisioning_package::{BundleName, PackageName, Version};
+use provisioning_package::{BundleName, Kind, PackageName, Version};
 use provisioning_registry_api::bundle::BundleSequence;
 use provisioning_registry_api::command::{Yank, YankAnswer};
 use provisioning_registry_api::index::Yanked;
@@ -18,6 +18,7 @@ use crate::read_side::Subject;
 use crate::rules::access::Principal;
 use crate::rules::pinned;
 use crate::rules::text::{self, REASON_CHARS_MAX, TITLE_CHARS_MAX};
+use crate::signing;
 
 type Parts = (String, String, String);
 
@@ -84,6 +85,7 @@ async fn change(
         .ok_or(refusal)?;
         acting.read_side.show_change(&acting, serial).await?;
         Ok(Json(YankAnswer {
+            awaiting_signature: package.kind() != Kind::Extension && signing::asks_people(&acting),
             name: package,
             version,
             yanked,

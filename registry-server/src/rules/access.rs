@@ -42,6 +42,8 @@ pub enum Action {
     PushMatrix,
     /// Publishing a bundle.
     PublishBundle,
+    /// Looking at what waits for a `release` signature, and adding one.
+    SignRelease,
     /// Reviewing, and quarantining.
     Moderate,
     /// Settings, users, everyone's tokens.
@@ -181,6 +183,8 @@ const fn scopes(action: Action) -> &'static [Scope] {
         Action::Yank | Action::Describe => &[Scope::Yank],
         Action::ChangeOwners | Action::TrustPublisher | Action::ChangeTeam => &[Scope::Owners],
         Action::PushMatrix | Action::PublishBundle => &[Scope::Bundles],
+        // The key that signs is the right that counts: this only keeps strangers from looking.
+        Action::SignRelease => &[Scope::Publish, Scope::Bundles],
         Action::Moderate => &[Scope::Moderate],
         // A token that leaks must not make others that outlive it.
         Action::DeleteVersion | Action::Administer | Action::MakeOwn => &[Scope::Admin],
@@ -261,7 +265,9 @@ fn check_user(user: &TokenUser, action: Action, subject: Subject<'_>) -> Result<
         | Action::OwnAccount
         | Action::MakeOwn
         | Action::ReadSession => (true, ""),
-        Action::PushMatrix | Action::PublishBundle => (is_release_engineer, "a release engineer"),
+        Action::PushMatrix | Action::PublishBundle | Action::SignRelease => {
+            (is_release_engineer, "a release engineer")
+        }
         Action::Moderate => (is_moderator, "a moderator"),
         Action::Administer => (false, "an administrator"),
         Action::ChangeTeam => match subject {
@@ -329,6 +335,7 @@ fn in_package(action: Action, kind: Kind, role: Option<PackageRole>) -> (bool, &
         | Action::ReadSession
         | Action::PushMatrix
         | Action::PublishBundle
+        | Action::SignRelease
         | Action::Moderate
         | Action::Administer
         | Action::OwnAccount
@@ -377,7 +384,7 @@ impl Principal {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Read,
         Self::Exchange,
         Self::Publish,
@@ -391,6 +398,7 @@ impl Action {
         Self::DeleteVersion,
         Self::PushMatrix,
         Self::PublishBundle,
+        Self::SignRelease,
         Self::Moderate,
         Self::Administer,
         Self::OwnAccount,

@@ -3,7 +3,7 @@
 //! To add a gate: a variant of [`Gate`] (their order is the order in which a session waits
 //! for them), a state in `rules/session.rs`, and what closes it in `gates.rs`.
 
-use provisioning_package::PackageName;
+use provisioning_package::{Kind, PackageName, Version};
 
 use super::policy::Review;
 
@@ -13,13 +13,6 @@ pub(crate) enum Gate {
     /// A moderator looks.
     Review,
     /// A release engineer signs.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "the order of gates is settled before each has its key"
-        )
-    )]
     Signature,
 }
 
@@ -54,6 +47,20 @@ pub(crate) fn review<'a>(
                 gate: Gate::Review,
                 reason,
             })
+        })
+        .collect()
+}
+
+/// Which new versions release engineers must sign: every first-party one.
+pub(crate) fn signature<'a>(
+    versions: impl IntoIterator<Item = (&'a PackageName, &'a Version)>,
+) -> Vec<Closed> {
+    versions
+        .into_iter()
+        .filter(|(name, _)| name.kind() != Kind::Extension)
+        .map(|(name, version)| Closed {
+            gate: Gate::Signature,
+            reason: format!("`{name}` {version} is signed by release engineers"),
         })
         .collect()
 }

@@ -38,6 +38,7 @@ const fn other_scope(action: Action) -> Option<Scope> {
         | Action::DeleteVersion
         | Action::MakeOwn
         | Action::Administer => Some(Scope::Publish),
+        Action::SignRelease => Some(Scope::Yank),
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) struct Source {
     store: Arc<TrustStore>,
     /// Answers that are known before they are asked for, used once.
     held: Mutex<HashMap<String, Option<Vec<u8>>>>,
+    /// The file that was read last: what words about a file are about.
+    last: Mutex<String>,
     /// Whether versioned files of the trusted state may stand for the registry's.
     trust_disk: AtomicBool,
     served_from_disk: AtomicBool,
@@ -52,6 +54,7 @@ impl Source {
             reach,
             store,
             held: Mutex::default(),
+            last: Mutex::default(),
             trust_disk: AtomicBool::new(true),
             served_from_disk: AtomicBool::new(false),
             took_a_shortcut: AtomicBool::new(false),
@@ -128,11 +131,18 @@ impl Source {
         Shared(self)
     }
 
+    /// The file that was read last.
+    pub(crate) fn last(&self) -> String {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
     fn hold(&self) -> std::sync::MutexGuard<'_, HashMap<String, Option<Vec<u8>>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn metadata(&self, name: &str, max: u64) -> Result<Option<Vec<u8>>, TrustError> {
+        name.clone_into(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner));
         let held = self.hold().remove(name);
         if let Some(answer) = held {
             return Ok(answer);

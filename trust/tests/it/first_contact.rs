@@ -143,3 +143,27 @@ async fn a_symlink_in_place_of_the_pinned_root_is_not_followed() {
     let error = registry.open(state.path()).await.unwrap_err();
     assert_eq!(error.code(), "trust-state", "{error}");
 }
+
+#[tokio::test]
+async fn a_fingerprint_that_was_written_down_before_a_root_change_still_leads_to_the_registry() {
+    let mut registry = TestRegistry::new();
+    let first = registry.repository.root_fingerprint();
+    for _ in 0..14 {
+        registry.pass(hours(24 * 14));
+    }
+    assert_eq!(registry.repository.root_version(), 2);
+    for (expected, leads_there) in [(first, true), (Digest::of(b"another"), false)] {
+        let state = tempfile::tempdir().unwrap();
+        let (wire, anchor) = (registry.wire.clone(), registry.anchor());
+        let opened = TrustedRegistry::open(state.path(), wire, &anchor, Some(&expected)).await;
+        match opened {
+            Ok(mut client) => {
+                assert!(leads_there);
+                client.refresh(registry.now).await.unwrap();
+                let newest = registry.repository.root_fingerprint();
+                assert_eq!(client.root_fingerprint(), newest);
+            }
+            Err(error) => assert_eq!((error.code(), leads_there), ("wrong-root", false)),
+        }
+    }
+}

@@ -61,3 +61,23 @@ async fn nothing_is_usable_offline_before_the_first_contact() {
     let error = TrustedRegistry::open_offline(state.path(), OFFLINE_AGE_MAX_DEFAULT).unwrap_err();
     assert_eq!(error.code(), "never-met");
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_make_offline_use_last_for_ever() {
+    let mut registry = TestRegistry::new();
+    registry.publish(&[("versions.toml", "matrix")]);
+    let state = tempfile::tempdir().unwrap();
+    registry.client(state.path()).await.unwrap();
+    let mut offline = TrustedRegistry::open_offline(state.path(), OFFLINE_AGE_MAX_DEFAULT).unwrap();
+    // Clocks differ a little; an hour is no little.
+    offline
+        .refresh(registry.now - jiff::SignedDuration::from_mins(4))
+        .await
+        .unwrap();
+    let error = offline.refresh(registry.now - hours(1)).await.unwrap_err();
+    assert_eq!(error.code(), "clock-behind");
+    assert!(
+        error.to_string().contains("the clock was set back"),
+        "{error}"
+    );
+}

@@ -98,6 +98,9 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     for warning in &published.warnings {
         context.output.warning(warning);
     }
+    if published.awaiting_signature {
+        context.output.note(crate::signing::AWAITING_SIGNATURE);
+    }
     context.output.result(&published, |out| {
         write!(out, "published {} #{}", published.name, published.sequence)?;
         let channels: Vec<&str> = published.channels.iter().map(BundleName::as_str).collect();

@@ -34,6 +34,7 @@ struct Pushed {
     serial: Option<u64>,
     changes: Vec<String>,
     warnings: Vec<String>,
+    awaiting_signature: bool,
 }
 
 /// Runs it.
@@ -50,6 +51,7 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
             serial: None,
             changes,
             warnings: Vec::new(),
+            awaiting_signature: false,
         }
     } else {
         let base = args.base.or(served.digest);
@@ -62,8 +64,12 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
             serial: Some(pushed.serial),
             changes,
             warnings: pushed.warnings,
+            awaiting_signature: pushed.awaiting_signature,
         }
     };
+    if document.awaiting_signature {
+        context.output.note(crate::signing::AWAITING_SIGNATURE);
+    }
     context.output.result(&document, |out| {
         for change in &document.changes {
             writeln!(out, "{change}")?;

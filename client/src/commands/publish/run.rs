@@ -9,6 +9,8 @@ use super::prepare::{Prepared, prepare};
 use super::report::report;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
+use crate::signing::local::LocalFiles;
+use crate::signing::{Signed, sign_release};
 use crate::write_api::WriteClient;
 
 /// How long to wait between two looks at a session, at first and at most.
@@ -44,6 +46,9 @@ async fn finish(
     if status.state == SessionState::Uploaded {
         status = api.finalize(&status.session).await?;
     }
+    if status.state == SessionState::AwaitingSignature && args.signing.is_given(context) {
+        status = sign(args, api, status, context).await?;
+    }
     if !args.no_wait {
         let whom = if args.wait {
             Whom::Everyone
@@ -53,6 +58,28 @@ async fn finish(
         status = wait(api, status, whom, context).await?;
     }
     Ok(status)
+}
+
+/// Signs the release that waits, which this session is a part of.
+async fn sign(
+    args: &Publish,
+    api: &WriteClient,
+    status: SessionStatus,
+    context: &Context,
+) -> Outcome<SessionStatus> {
+    let keys = args.signing.load(context)?;
+    let local = LocalFiles::read(&args.files, context)?;
+    if let Signed::Added(added) = sign_release(&keys, &local, context).await?
+        && !added.visible
+    {
+        let threshold = usize::try_from(added.threshold).unwrap_or(usize::MAX);
+        context.output.note(&format!(
+            "signed; {} more of these must sign: {}",
+            threshold.saturating_sub(added.signed.len()),
+            added.missing.join(", ")
+        ));
+    }
+    api.session(&status.session).await
 }
 
 /// Sends every archive that the registry lacks and we have.
