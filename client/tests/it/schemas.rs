@@ -234,6 +234,19 @@ const OF_AN_OPERATOR: &[&[&str]] = &[
 /// Commands that need a setting of their own, such as `rpmbuild`; what other files read of
 /// them is checked there as everywhere.
 const RUN_ELSEWHERE: &[&str] = &[
+    // signing.rs
+    "trust status",
+    "trust init",
+    "trust sign",
+    "trust propose",
+    "trust rotate",
+    "trust publish",
+    "trust key new",
+    "trust key show",
+    "trust key protect",
+    "trust key paper",
+    "trust key restore",
+    "trust drill",
     "self uninstall",
     "self update",
     "source copr-build",

@@ -49,7 +49,7 @@ fn the_short_help_names_every_command_with_its_purpose() {
     owner        Say who has which role in a package, and which CI may publish it
     compat       Ask, check, push and show the compatibility matrix
     bundle       Check, publish and show bundles
-    trust        Show what is believed of the registry
+    trust        Show what is believed of the registry, and sign for it
     registry     Remember, list and forget registries
     login        Store a token for the registry
     logout       Forget the token for the registry
