@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use provisioning_package::{BundleName, Digest, Kind, PackageName, Version};
+use provisioning_package::{BundleName, Digest, PackageName, Version};
 use provisioning_registry_api::command::{
     BundlePublished, MatrixPushed, PublishBundle, PushMatrix, SearchResults, Yank, YankAnswer,
 };
@@ -213,20 +213,10 @@ impl WriteClient {
             .await
     }
 
-    /// Packages whose name, description or keywords have to do with `text`.
-    pub(crate) async fn search(
-        &self,
-        text: &str,
-        kind: Option<Kind>,
-        limit: u32,
-    ) -> Outcome<SearchResults> {
+    /// Packages whose name, description or keywords have to do with a text, best first.
+    pub(crate) async fn search(&self, query: &[(&str, String)]) -> Outcome<SearchResults> {
         let mut url = self.url(&["search"]);
-        url.query_pairs_mut()
-            .append_pair("q", text)
-            .append_pair("limit", &limit.to_string());
-        if let Some(kind) = kind {
-            url.query_pairs_mut().append_pair("kind", kind.as_str());
-        }
+        url.query_pairs_mut().extend_pairs(query);
         self.send(|| self.request(Method::GET, url.clone())).await
     }
 

@@ -143,6 +143,9 @@ pub struct BundlePublished {
 pub struct SearchResults {
     /// What was found, best first.
     pub packages: Vec<SearchResult>,
+    /// The `cursor` of the next page; absent where nothing follows.
+    #[serde(default)]
+    pub next: Option<String>,
 }
 
 /// One package that a search found.
@@ -170,6 +173,51 @@ pub struct SearchResult {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub state: PackageState,
+    /// When that version became visible.
+    #[serde(default)]
+    pub published_at: Option<Timestamp>,
+    /// Search words.
+    #[serde(default)]
+    pub keywords: Vec<String>,
+    /// How often its archives were asked for in 90 days.
+    #[serde(default)]
+    pub downloads: u64,
+}
+
+/// Answer of `GET packages/{kind}/{name}/downloads`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PackageDownloads {
+    /// The package.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
+    pub name: PackageName,
+    /// How often its archives were asked for in the days that were asked about.
+    pub total: u64,
+    /// The same by version, newest first.
+    pub versions: Vec<VersionDownloads>,
+    /// The same by day, oldest first; days without any are absent.
+    pub days: Vec<DayDownloads>,
+}
+
+/// The downloads of one version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct VersionDownloads {
+    /// The version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::VersionText))]
+    pub version: Version,
+    /// How often its archives were asked for.
+    pub count: u64,
+}
+
+/// The downloads of one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DayDownloads {
+    /// The day, in UTC.
+    pub day: Date,
+    /// How often archives were asked for.
+    pub count: u64,
 }
 
 /// Answer of `GET packages/{kind}/{name}/versions`.

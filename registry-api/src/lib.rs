@@ -7,12 +7,14 @@
 pub mod bundle;
 pub mod command;
 pub mod discovery;
+pub mod event;
 pub mod identity;
 pub mod index;
 pub mod life;
 mod null;
 #[cfg(feature = "openapi")]
 pub mod openapi;
+pub mod operation;
 pub mod paths;
 pub mod problem;
 pub mod session;
@@ -20,3 +22,4 @@ pub mod settings;
 pub mod token;
 pub mod trust;
 pub mod trusted;
+pub mod webhook;

@@ -168,8 +168,7 @@ impl Administration {
         }
         let mut tx = self.db.write().await?;
         policy::set(tx.connection(), name, value).await?;
-        tx.audit(self.now, OPERATOR, "set", &format!("setting:{name}"), value)
-            .await?;
+        tx.audit(self.now, OPERATOR, "set", &format!("setting:{name}"), value);
         tx.commit().await?;
         Ok(())
     }

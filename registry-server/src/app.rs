@@ -4,16 +4,22 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::sync::{RwLock, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::db::Db;
+use crate::downloads::Downloads;
+use crate::limits::Limiters;
 use crate::oidc::Verifier;
 use crate::problem::ServerError;
 use crate::read_side::ReadSide;
 use crate::settings::CrashPoint;
 use crate::settling::Fresh;
 use crate::storage::Storage;
+use crate::switchboard::Switchboard;
+use crate::watch::Metrics;
 
 /// The clock, as an argument.
 pub type Clock = fn() -> Timestamp;
@@ -41,6 +47,20 @@ pub(crate) struct Shared {
     pub(crate) verifier: Verifier,
     pub(crate) inspections: Semaphore,
     pub(crate) page: RwLock<Option<(u64, bytes::Bytes)>>,
+    pub(crate) trusted_proxies: Arc<[IpNet]>,
+    pub(crate) limiters: Limiters,
+    pub(crate) switchboard: Switchboard,
+    /// Whether the operator started this server without the right to change anything.
+    pub(crate) read_only: bool,
+    pub(crate) metrics: Option<Metrics>,
+    /// Archives that were asked for and not written down yet.
+    pub(crate) downloads: Downloads,
+    /// Private networks that webhooks may reach.
+    pub(crate) webhook_networks: Vec<IpNet>,
+    /// Who listens to the stream of changes.
+    pub(crate) event_listeners: Arc<Semaphore>,
+    /// Cancelled once the server takes no more requests.
+    pub(crate) closing: CancellationToken,
     /// Where to die, set once the server runs: starting passes some of the same steps.
     pub(crate) crash: OnceLock<CrashPoint>,
 }

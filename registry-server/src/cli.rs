@@ -9,11 +9,13 @@ use clap::{Args, Parser, Subcommand};
 use provisioning_registry_server::{Administration, ServerError};
 
 use crate::env::Environment;
+use crate::observe::ObserveArgs;
 
 mod issuer;
 mod keys;
 mod people;
 mod serve;
+mod switch;
 mod token;
 mod upkeep;
 
@@ -26,6 +28,10 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it, for as long as the process lives"
+)]
 enum Command {
     /// Serves a registry; a fresh folder is set up with everything it needs
     Serve(serve::ServeArgs),
@@ -49,6 +55,9 @@ enum Command {
     /// Shows who signs what, and which keys ought to move
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    /// Holds changes back while the registry runs: all, publishing, new names, a package, a user
+    #[command(subcommand)]
+    Switch(switch::SwitchCommand),
     /// Checks that database, archives and signed files are whole; exits 1 on a finding
     Fsck(upkeep::FsckArgs),
     /// Takes away archives and signed files that nothing refers to any more
@@ -118,6 +127,15 @@ fn print_document(document: &serde_json::Value) -> anyhow::Result<()> {
 }
 
 impl Cli {
+    /// How what happens is told.
+    pub(crate) fn observe(&self) -> ObserveArgs {
+        if let Command::Serve(args) = &self.command {
+            args.observe.clone()
+        } else {
+            ObserveArgs::default()
+        }
+    }
+
     /// Does what was asked.
     pub(crate) async fn run(self, environment: Environment) -> anyhow::Result<ExitCode> {
         match self.command {
@@ -131,6 +149,7 @@ impl Cli {
                 command.run(environment).await.map(|()| ExitCode::SUCCESS)
             }
             Command::Keys(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
+            Command::Switch(command) => command.run(environment).await.map(|()| ExitCode::SUCCESS),
             Command::Fsck(args) => args.run(environment).await,
             Command::Gc(args) => args.run(environment).await,
             Command::Export(args) => args.run(environment).await,

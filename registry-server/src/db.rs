@@ -19,8 +19,12 @@ use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection as _, Executor as _, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use audit::{AuditEntry, Place};
+
 pub(crate) mod archives;
+pub(crate) mod audit;
 pub(crate) mod bundles;
+pub(crate) mod downloads;
 mod flush;
 mod fresh;
 mod keys;
@@ -34,12 +38,15 @@ pub(crate) mod policy;
 pub(crate) mod proposals;
 pub(crate) mod reservations;
 pub(crate) mod rows;
+pub(crate) mod search;
 pub(crate) mod sessions;
 pub(crate) mod signing;
+pub(crate) mod switches;
 pub(crate) mod tokens;
 pub(crate) mod trusted;
 pub(crate) mod upkeep;
 pub(crate) mod versions;
+pub(crate) mod webhooks;
 
 use flush::{Flusher, How, can_emit};
 /// A connection, or the one of a transaction.
@@ -108,7 +115,8 @@ pub(crate) struct Db {
 pub(crate) struct WriteTx {
     tx: QuietTx,
     serial: u64,
-    audited: i64,
+    /// Whether the read side shows something of it.
+    is_seen: bool,
 }
 
 /// A transaction that leaves the serial as it is; dropped without
@@ -116,6 +124,8 @@ pub(crate) struct WriteTx {
 pub(crate) struct QuietTx {
     // Before the gate, so that it ends before the next writer starts.
     tx: Transaction<'static, Any>,
+    /// Lines that the commit appends to the audit log.
+    audited: Vec<AuditEntry>,
     _gate: OwnedMutexGuard<()>,
     flusher: Arc<Flusher>,
 }
@@ -167,14 +177,16 @@ impl Db {
             ("BEGIN", None, How::ByItself)
         };
         let writers = self::pool(&url, settings).await?;
-        Ok(Self {
+        let db = Self {
             pool,
             writers,
             begin,
             is_sqlite,
             flusher: Arc::new(Flusher::new(how)),
             gate: Arc::default(),
-        })
+        };
+        search::prepare(&db).await?;
+        Ok(db)
     }
 
     /// Opens a database that must be there already: a mistyped name must not make an empty
@@ -206,7 +218,7 @@ impl Db {
         Ok(WriteTx {
             tx,
             serial: unsigned(serial)?,
-            audited: 0,
+            is_seen: false,
         })
     }
 
@@ -216,6 +228,7 @@ impl Db {
         Ok(QuietTx {
             tx: self.writers.begin_with(self.begin).await?,
             _gate: gate,
+            audited: Vec::new(),
             flusher: Arc::clone(&self.flusher),
         })
     }
@@ -274,6 +287,24 @@ impl QuietTx {
         Ok(self.tx.rollback().await?)
     }
 
+    /// Writes down who did what, as part of the commit.
+    pub(crate) fn audit(
+        &mut self,
+        at: Timestamp,
+        actor: &str,
+        action: &str,
+        subject: &str,
+        detail: &str,
+    ) {
+        self.audited.push(AuditEntry {
+            at,
+            actor: actor.to_owned(),
+            action: action.to_owned(),
+            subject: subject.to_owned(),
+            detail: detail.to_owned(),
+        });
+    }
+
     /// Makes the change durable.
     pub(crate) async fn commit(self) -> Result<(), DbError> {
         let flusher = Arc::clone(&self.flusher);
@@ -284,6 +315,12 @@ impl QuietTx {
     /// Makes the change visible to other transactions; a power failure may still take it
     /// back until the next [`Db::flush`].
     pub(crate) async fn commit_hastily(self) -> Result<(), DbError> {
+        self.commit_at(Place::Quiet).await
+    }
+
+    async fn commit_at(mut self, place: Place) -> Result<(), DbError> {
+        let audited = std::mem::take(&mut self.audited);
+        audit::append(&mut self.tx, place, &audited).await?;
         Ok(self.tx.commit().await?)
     }
 }
@@ -299,34 +336,22 @@ impl WriteTx {
         self.tx.connection()
     }
 
-    /// Writes down who did what.
-    pub(crate) async fn audit(
+    /// Writes down who did what, as part of the commit; the event feed tells it too where the
+    /// change has a job.
+    pub(crate) fn audit(
         &mut self,
         at: Timestamp,
         actor: &str,
         action: &str,
         subject: &str,
         detail: &str,
-    ) -> Result<(), DbError> {
-        self.audited += 1;
-        sqlx::query(
-            "INSERT INTO audit (serial, position, at, actor, action, subject, detail) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(signed(self.serial))
-        .bind(self.audited)
-        .bind(at.to_string())
-        .bind(actor.to_owned())
-        .bind(action.to_owned())
-        .bind(subject.to_owned())
-        .bind(detail.to_owned())
-        .execute(self.tx.connection())
-        .await?;
-        Ok(())
+    ) {
+        self.tx.audit(at, actor, action, subject, detail);
     }
 
     /// Asks for the read side to be told about `subject` (`package:core`, `matrix`).
     pub(crate) async fn add_job(&mut self, subject: &str) -> Result<(), DbError> {
+        self.is_seen = true;
         sqlx::query(
             "INSERT INTO jobs (serial, subject) VALUES ($1, $2) \
              ON CONFLICT (serial, subject) DO NOTHING",
@@ -335,6 +360,9 @@ impl WriteTx {
         .bind(subject.to_owned())
         .execute(self.tx.connection())
         .await?;
+        if let Some(package) = subject.strip_prefix("package:") {
+            search::mark_stale(self.tx.connection(), package).await?;
+        }
         Ok(())
     }
 
@@ -360,14 +388,21 @@ impl WriteTx {
 
     /// Makes the change durable.
     pub(crate) async fn commit(self) -> Result<u64, DbError> {
-        self.tx.commit().await?;
-        Ok(self.serial)
+        let flusher = Arc::clone(&self.tx.flusher);
+        let serial = self.commit_hastily().await?;
+        flusher.flush().await?;
+        Ok(serial)
     }
 
     /// Makes the change visible to other transactions; a power failure may still take it
     /// back until the next [`Db::flush`]. Showing it on the read side flushes first.
     pub(crate) async fn commit_hastily(self) -> Result<u64, DbError> {
-        self.tx.commit_hastily().await?;
+        self.tx
+            .commit_at(Place::Change {
+                serial: self.serial,
+                is_seen: self.is_seen,
+            })
+            .await?;
         Ok(self.serial)
     }
 }

@@ -40,16 +40,8 @@ pub(crate) enum Consent {
 }
 
 impl Acting<'_> {
-    async fn audit(
-        &self,
-        tx: &mut WriteTx,
-        action: &str,
-        subject: &str,
-        detail: &str,
-    ) -> Result<(), ServerError> {
-        tx.audit(self.now, self.actor, action, subject, detail)
-            .await?;
-        Ok(())
+    fn audit(&self, tx: &mut WriteTx, action: &str, subject: &str, detail: &str) {
+        tx.audit(self.now, self.actor, action, subject, detail);
     }
 
     fn invitation(&self, subject: String, user: &str, role: &str) -> Invitation {

@@ -9,6 +9,11 @@
 //! | `setup` | the data folder: lock, keys, admin token |
 //! | `server` | from settings to the last request; jobs beside it |
 //! | `listener` | connections, and how bad ones end |
+//! | `limits` | how often callers may ask |
+//! | `switchboard` | what an operator holds back |
+//! | `downloads` | how often archives are asked for |
+//! | `webhooks` | addresses that are told of changes |
+//! | `watch` | what Prometheus reads |
 //! | `router` | the route table: path, method, action, handler |
 //! | `routes` | handlers, a file for each resource |
 //! | `rules` | what is decided: access, declarations, manifests, bundles |
@@ -31,9 +36,11 @@ mod administration;
 mod admission;
 mod app;
 mod db;
+mod downloads;
 mod gates;
 mod identity;
 mod lease;
+mod limits;
 mod listener;
 mod oidc;
 mod page;
@@ -51,18 +58,24 @@ mod setup;
 mod signing;
 mod staging;
 mod storage;
+mod switchboard;
+mod tracing_context;
 mod upkeep;
+mod watch;
+mod webhooks;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 pub use administration::{Administration, TokenOrder};
 pub use app::Clock;
 pub use db::DbError;
+pub use listener::tls::{Tls, TlsError, TlsFiles};
 pub use problem::{Code, Refusal, ServerError};
 pub use router::{Route, table};
 pub use rules::access::{
     Action, Bearer, Denied, Grant, Principal, Scope, Subject, TokenUser, UnknownScope, decide,
 };
+pub use rules::rate::{BadRate, Rate, RateClass, RateSetting, Rates};
 pub use server::{Server, StartError};
 pub use settings::{CrashPoint, Limits, Settings};
 pub use setup::SetupError;
@@ -71,6 +84,7 @@ pub use upkeep::{
     BackedUp, Collected, CopiedTable, Exported, Finding, FindingCode, FsckOptions, GcOptions,
     KeyState, Place, Upkeep, UpkeepError, copy_database, key_states, restore,
 };
+pub use watch::Metrics;
 
 /// Lets this process open as many files as the system allows: each connection is one, and
 /// many systems start with 1,024.

@@ -1,22 +1,22 @@
 //! `provisioning-registry`: parses the command line and hands over.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
 
 mod cli;
 mod env;
+mod observe;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let environment = env::read();
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&environment.log))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+    // Before the runtime: what sends traces blocks on a thread of its own.
+    let _observing = match observe::begin(&cli.observe(), &environment.log) {
+        Ok(observing) => observing,
+        Err(error) => return failed(&error),
+    };
     provisioning_registry_server::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -27,10 +27,12 @@ fn main() -> ExitCode {
     };
     match outcome {
         Ok(code) => code,
-        Err(error) => {
-            // Nobody is left to tell where stderr is closed.
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // Nobody is left to tell where stderr is closed.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    ExitCode::FAILURE
 }

@@ -110,6 +110,8 @@ codes! {
     QuotaExceeded, "quota-exceeded", PAYLOAD_TOO_LARGE, "the package may not have so many bytes";
     /// A name, scope, role or time that cannot be.
     IdentityInvalid, "identity-invalid", UNPROCESSABLE_ENTITY, "that is no right name, scope, role or time";
+    /// An operator holds the caller or the package back.
+    Blocked, "blocked", FORBIDDEN, "an operator holds this back";
     /// Nothing is there.
     NotFound, "not-found", NOT_FOUND, "there is nothing here";
     /// No such session.
@@ -152,6 +154,10 @@ codes! {
     BundleState, "bundle-state", CONFLICT, "the bundle cannot go back to that state";
     /// More bytes than the route takes.
     BodyTooLarge, "body-too-large", PAYLOAD_TOO_LARGE, "the request's body is too large";
+    /// The request's path is too long.
+    UriTooLong, "uri-too-long", URI_TOO_LONG, "the request's path is too long";
+    /// The request's head has too many bytes.
+    HeadTooLarge, "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "the request's head is too large";
     /// The range lies outside the file.
     RangeNotSatisfiable, "range-not-satisfiable", RANGE_NOT_SATISFIABLE, "the range lies outside the file";
     /// The body's content type is not JSON.
@@ -180,12 +186,20 @@ codes! {
     ProposalInvalid, "proposal-invalid", UNPROCESSABLE_ENTITY, "the proposal is refused";
     /// `versions.toml` has errors.
     MatrixInvalid, "matrix-invalid", UNPROCESSABLE_ENTITY, "the matrix is refused";
+    /// The webhook cannot be one.
+    WebhookInvalid, "webhook-invalid", UNPROCESSABLE_ENTITY, "the webhook is refused";
     /// The bundle has errors.
     BundleInvalid, "bundle-invalid", UNPROCESSABLE_ENTITY, "the bundle is refused";
+    /// The caller asks too often.
+    RateLimited, "rate-limited", TOO_MANY_REQUESTS, "too many requests";
     /// A failure of ours.
     Internal, "internal", INTERNAL_SERVER_ERROR, "the registry failed";
     /// The change is acknowledged in the database but not readable yet.
     NotVisibleYet, "not-visible-yet", SERVICE_UNAVAILABLE, "the change is kept but not visible yet";
+    /// An operator stopped every change.
+    ReadOnly, "read-only", SERVICE_UNAVAILABLE, "the registry takes no changes now";
+    /// An operator stopped publishing.
+    PublishingOff, "publishing-off", SERVICE_UNAVAILABLE, "the registry takes no publishes now";
     /// The server cannot serve.
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "the registry cannot answer now";
     /// No room on the disk.

@@ -208,8 +208,7 @@ async fn add(
         .map(|(target, digest)| format!("{target} {}", digest.prefixed()))
         .collect();
     let subject = format!("{name}@{}", new.version);
-    tx.audit(now, actor, "publish", &subject, &digests.join(", "))
-        .await?;
+    tx.audit(now, actor, "publish", &subject, &digests.join(", "));
     tx.add_job(&Subject::Package(name.clone()).text()).await?;
     Ok(())
 }

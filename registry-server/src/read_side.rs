@@ -33,7 +33,7 @@ use bytes::Bytes;
 use provisioning_registry_api::discovery::{Discovery, PROTOCOL};
 use provisioning_registry_api::paths;
 use provisioning_trust::{KeySet, MetadataFile, Repository, SignError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::app::App;
 use crate::db::proposals::ProposalRow;
@@ -139,6 +139,11 @@ impl ReadSide {
     /// What clients can read now.
     pub(crate) fn view(&self) -> Arc<View> {
         self.newest.get()
+    }
+
+    /// Tells when more is visible.
+    pub(crate) fn visible(&self) -> watch::Receiver<u64> {
+        self.newest.watch()
     }
 
     /// The base URL without its last slash.

@@ -10,8 +10,9 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{MethodFilter, MethodRouter, on};
 
 use crate::app::App;
+use crate::limits;
 use crate::problem::{Code, Refusal};
-use crate::routes::{authorise, surround};
+use crate::routes::{authorise, surround, validate};
 use crate::rules::access::Action;
 
 mod doc;
@@ -41,6 +42,7 @@ pub fn table() -> Vec<Route> {
     table.extend(table::identity());
     table.extend(table::administration());
     table.extend(table::trust());
+    table.extend(table::webhooks());
     table
 }
 
@@ -49,15 +51,25 @@ pub(crate) fn router(app: &App) -> Router {
     let mut router = Router::new();
     for route in table() {
         let gate = from_fn_with_state((app.clone(), route.action), authorise::authorise);
-        router = router.route(route.path, route.handler.route_layer(gate));
+        let mut handler = route.handler;
+        if is_validated(&route.method, route.path, route.action) {
+            handler = handler.route_layer(from_fn(validate::validate));
+        }
+        router = router.route(route.path, handler.route_layer(gate));
     }
     router
         .fallback(async || Refusal::new(Code::NotFound, "this registry has nothing at that path"))
         .method_not_allowed_fallback(async || {
             Refusal::new(Code::MethodNotAllowed, "that path takes another method")
         })
-        .layer(from_fn(surround::surround))
+        .layer(from_fn_with_state(app.clone(), limits::limit))
+        .layer(from_fn_with_state(app.clone(), surround::surround))
         .with_state(app.clone())
+}
+
+/// Whether a route's answers carry an `ETag` of their own making.
+fn is_validated(method: &Method, path: &str, action: Action) -> bool {
+    *method == Method::GET && action == Action::Read && path.starts_with("/api/")
 }
 
 /// A route of `method`; the four below name the method.

@@ -9,20 +9,27 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, RwLock, Semaphore};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, Clock, INSPECTIONS_MAX, Shared};
 use crate::db::{Db, DbError};
+use crate::downloads::{self, Downloads};
 use crate::lease::Lease;
-use crate::listener;
+use crate::limits::Limiters;
+use crate::listener::tls::{Tls, TlsError};
+use crate::listener::{self, Front};
 use crate::oidc::Verifier;
 use crate::problem::{ServerError, chain};
 use crate::read_side::Opening;
 use crate::router::router;
+use crate::routes::events::LISTENERS_MAX;
 use crate::settings::{Limits, Settings};
 use crate::settling::{self, Fresh};
 use crate::setup::{DataFolder, SetupError};
 use crate::staging;
 use crate::storage::{Storage, StorageError};
+use crate::switchboard::Switchboard;
+use crate::{watch, webhooks};
 
 /// How often the timestamp is signed again. It lives for 48 hours.
 const REFRESH_EVERY: Duration = Duration::from_hours(1);
@@ -34,6 +41,11 @@ const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
 /// How often changes are looked for that are kept but not readable (a full disk, say).
 const CATCH_UP_EVERY: Duration = Duration::from_secs(5);
+
+/// How long search waits for more changes before it reads them.
+const SEARCH_REST: Duration = Duration::from_secs(1);
+/// How often callers that have rested are forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(1);
 
 /// Why a server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +59,9 @@ pub enum StartError {
     /// The storage.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address.
     #[error("cannot listen on `{address}`")]
     Listen {
@@ -66,6 +81,8 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     limits: Limits,
+    tls: Option<Tls>,
+    metrics: Option<TcpListener>,
     admin_token: PathBuf,
     folder: DataFolder,
 }
@@ -74,23 +91,22 @@ impl Server {
     /// Opens everything that `settings` name and brings the read side up to date.
     pub async fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
         let folder = DataFolder::take(&settings.data)?;
+        let tls = settings.tls.clone().map(Tls::open).transpose()?;
         let (listener, address) = listen(&settings.listen).await?;
+        let metrics = match &settings.metrics_listen {
+            Some(address) => Some(listen(address).await?.0),
+            None => None,
+        };
         let db = Db::open(settings.database.as_deref(), folder.path()).await?;
         let storage = Storage::open(
             settings.storage.as_deref(),
             folder.path(),
             &settings.storage_options,
         )?;
-        let server = folder.server_id()?;
-        settling::restore(&db, &storage, &server)
-            .await
-            .map_err(StartError::ReadSide)?;
-        let probed = storage.probe(&server).await;
-        if let Some(probed) = probed.map_err(StorageError::from)? {
-            tracing::info!("the bucket was tried out: {probed}");
-        }
+        prepare(&db, &storage, &folder.server_id()?).await?;
         let public_url = match &settings.public_url {
             Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+            None if tls.is_some() => format!("https://{address}"),
             None => format!("http://{address}"),
         };
         let opening = Opening {
@@ -117,18 +133,18 @@ impl Server {
             verifier: Verifier::default(),
             inspections: Semaphore::new(INSPECTIONS_MAX),
             page: RwLock::new(None),
+            trusted_proxies: settings.trusted_proxies.into(),
+            limiters: Limiters::new(&settings.rates),
+            switchboard: Switchboard::default(),
+            read_only: settings.read_only,
+            metrics: settings.metrics,
+            downloads: Downloads::default(),
+            webhook_networks: settings.webhook_networks,
+            event_listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
+            closing: CancellationToken::new(),
             crash: OnceLock::new(),
         });
-        // What was readable stays readable, also where nothing can be written now (a full
-        // disk): the jobs go on trying.
-        report(
-            "bringing the read side up",
-            app.read_side.bring_all_up(&app).await,
-        );
-        report(
-            "refreshing the timestamp",
-            app.read_side.refresh(&app).await,
-        );
+        bring_up(&app).await;
         if let Some(point) = settings.crash {
             app.crash.get_or_init(|| point);
         }
@@ -137,6 +153,8 @@ impl Server {
             listener,
             address,
             limits: settings.limits,
+            tls,
+            metrics,
             admin_token,
             folder,
         })
@@ -145,6 +163,16 @@ impl Server {
     /// Where it listens.
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What ends TLS, for reading its certificate again.
+    pub const fn tls(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    /// Where metrics are shown apart from the registry.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
     }
 
     /// The file that holds a token with every right.
@@ -161,11 +189,32 @@ impl Server {
 
     /// Serves until `shutdown` completes, then lets running requests end.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let jobs = start_jobs(&self.app);
-        listener::serve(self.listener, router(&self.app), self.limits, shutdown).await;
+        let mut jobs = start_jobs(&self.app);
+        let front = Front {
+            router: router(&self.app),
+            limits: self.limits,
+            tls: self.tls.clone(),
+            trusted_proxies: Arc::clone(&self.app.trusted_proxies),
+        };
+        jobs.extend(self.tls.map(|it| tokio::spawn(it.follow())));
+        jobs.extend(self.metrics.map(|it| {
+            let front = Front {
+                router: watch::router(&self.app),
+                tls: None,
+                ..front.clone()
+            };
+            tokio::spawn(listener::serve(it, front, std::future::pending()))
+        }));
+        let app = self.app.clone();
+        let shutdown = async move {
+            shutdown.await;
+            app.closing.cancel();
+        };
+        listener::serve(self.listener, front, shutdown).await;
         for job in jobs {
             job.abort();
         }
+        downloads::write(&self.app).await;
         report("making files durable", settling::settle(&self.app).await);
         self.app.db.close().await;
         drop(self.folder);
@@ -181,6 +230,45 @@ async fn listen(address: &str) -> Result<(TcpListener, SocketAddr), StartError> 
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     Ok((listener, bound))
+}
+
+/// Brings storage and database to where this version can work with them.
+async fn prepare(db: &Db, storage: &Storage, server: &str) -> Result<(), StartError> {
+    let restored = settling::restore(db, storage, server).await;
+    restored.map_err(StartError::ReadSide)?;
+    let probed = storage.probe(server).await;
+    if let Some(probed) = probed.map_err(StorageError::from)? {
+        tracing::info!("the bucket was tried out: {probed}");
+    }
+    Ok(db.chain_audit().await?)
+}
+
+/// Makes readable what is acknowledged.
+async fn bring_up(app: &App) {
+    // What was readable stays readable, also where nothing can be written now (a full
+    // disk): the jobs go on trying.
+    report(
+        "bringing the read side up",
+        app.read_side.bring_all_up(app).await,
+    );
+    report("refreshing the timestamp", app.read_side.refresh(app).await);
+}
+
+/// Keeps search near what is published, so that the next question need not wait.
+async fn refresh_search(app: App) {
+    let mut visible = app.read_side.visible();
+    loop {
+        if let Err(error) = app.db.refresh_search().await {
+            let chain = chain(&error);
+            tracing::error!("search could not be brought up to date: {chain}");
+        }
+        tokio::select! {
+            changed = visible.changed() => if changed.is_err() { return },
+            () = tokio::time::sleep(CATCH_UP_EVERY) => {}
+        }
+        // Publishes that come close together are read together.
+        tokio::time::sleep(SEARCH_REST).await;
+    }
 }
 
 /// What goes on beside requests.
@@ -214,6 +302,19 @@ fn start_jobs(app: &App) -> Vec<JoinHandle<()>> {
             |app| async move { app.read_side.follow(&app).await },
         ));
     }
+    jobs.push(every(
+        app,
+        FORGET_EVERY,
+        "forgetting callers",
+        |app| async move {
+            app.limiters.forget_rested();
+            Ok(())
+        },
+    ));
+    jobs.push(tokio::spawn(webhooks::run(app.clone())));
+    jobs.push(tokio::spawn(downloads::run(app.clone())));
+    jobs.push(tokio::spawn(refresh_search(app.clone())));
+    jobs.extend(app.metrics.clone().map(|it| tokio::spawn(it.fold())));
     jobs
 }
 

@@ -3,7 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::Url;
+
+use crate::listener::tls::TlsFiles;
+use crate::rules::rate::Rates;
+use crate::watch::Metrics;
 
 /// Everything that a server is started with.
 #[derive(Debug, Clone)]
@@ -24,8 +29,46 @@ pub struct Settings {
     pub storage_options: Vec<(String, String)>,
     /// How patient the listener is.
     pub limits: Limits,
+    /// The certificate that TLS ends with; plain HTTP if none.
+    pub tls: Option<TlsFiles>,
+    /// Proxies: what they say about a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How often callers may ask.
+    pub rates: Rates,
+    /// Takes no changes.
+    pub read_only: bool,
+    /// What this process has counted, to be shown.
+    pub metrics: Option<Metrics>,
+    /// An address where metrics are shown to everyone who reaches it.
+    pub metrics_listen: Option<String>,
+    /// Private networks that webhooks may reach.
+    pub webhook_networks: Vec<IpNet>,
     /// Where to die, for the tests that kill a server half-way.
     pub crash: Option<CrashPoint>,
+}
+
+impl Settings {
+    /// The defaults for a registry in a folder, on a free port of this machine.
+    pub fn in_folder(data: PathBuf) -> Self {
+        Self {
+            data,
+            listen: "127.0.0.1:0".to_owned(),
+            public_url: None,
+            database: None,
+            storage: None,
+            name: "provisioning".to_owned(),
+            storage_options: Vec::new(),
+            limits: Limits::default(),
+            tls: None,
+            trusted_proxies: Vec::new(),
+            rates: Rates::default(),
+            read_only: false,
+            metrics: None,
+            metrics_listen: None,
+            webhook_networks: Vec::new(),
+            crash: None,
+        }
+    }
 }
 
 /// How patient the listener is, and how many connections it holds.

@@ -27,6 +27,7 @@ use provisioning_trust::{KeySet, Repository, SignError};
 use crate::app::Clock;
 use crate::db::{Db, DbError};
 use crate::read_side::{Subject, render};
+use crate::rules::switch::UnknownSwitch;
 use crate::setup::SetupError;
 use crate::storage::{Listed, Storage, StorageError};
 
@@ -37,6 +38,7 @@ mod fsck;
 mod gc;
 mod keys;
 mod object;
+mod switches;
 
 pub use backup::{BackedUp, restore};
 pub use copy::{CopiedTable, copy_database};
@@ -113,6 +115,12 @@ pub enum UpkeepError {
     /// There is a registry already.
     #[error("`{}` holds a registry already: restore into an empty folder", .0.display())]
     InUse(PathBuf),
+    /// The text names no switch.
+    #[error(transparent)]
+    Switch(#[from] UnknownSwitch),
+    /// The reason cannot be told.
+    #[error("the reason cannot be used: {0}")]
+    Reason(String),
     /// The database to copy into is not empty.
     #[error(
         "the database to copy into holds rows already (table `{table}`): choose an empty one, \

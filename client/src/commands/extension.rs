@@ -6,7 +6,6 @@ use provisioning_package::{Kind, PackageName, Spec};
 use crate::commands::{install, list, search, uninstall};
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Outcome};
-use crate::write_api::WriteClient;
 
 mod new;
 
@@ -35,9 +34,8 @@ pub(crate) enum Action {
         /// What to look for; everything where left out
         #[arg(default_value = "")]
         text: String,
-        /// At most so many results
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
+        #[command(flatten)]
+        filters: search::Filters,
     },
 }
 
@@ -59,11 +57,8 @@ pub(crate) async fn run(action: &Action, context: &Context) -> Outcome<Exit> {
         }
         Action::New(args) => new::run(args, context),
         Action::List => list::show(Some(Kind::Extension), context),
-        Action::Search { text, limit } => {
-            let api = WriteClient::open_anonymous(context).await?;
-            let results = api.search(text, Some(Kind::Extension), *limit).await?;
-            search::show(&results, text, context)?;
-            Ok(Exit::Done)
+        Action::Search { text, filters } => {
+            search::find(text, Some(Kind::Extension), filters, context).await
         }
     }
 }

@@ -140,7 +140,8 @@ async fn known_names(
     if let Ok(api) = WriteClient::open_anonymous(context).await {
         let start: String = name.chars().take(3).collect();
         for text in [start.as_str(), ""] {
-            if let Ok(found) = api.search(text, None, NAMES_MAX).await {
+            let query = [("q", text.to_owned()), ("limit", NAMES_MAX.to_string())];
+            if let Ok(found) = api.search(&query).await {
                 known.extend(found.packages.into_iter().map(|it| it.name));
             }
         }

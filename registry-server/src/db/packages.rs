@@ -1,12 +1,12 @@
-//! Packages, the names that they share with bundles, and search.
+//! Packages, and the names that they share with bundles.
 
 use jiff::Timestamp;
-use provisioning_package::{ExtensionType, Kind, PackageName};
+use provisioning_package::{ExtensionType, PackageName};
 use provisioning_registry_api::index::{INDEX_SCHEMA, IndexEntry, PackageStatus};
 use sqlx::AnyConnection;
 
 use super::versions::index_versions;
-use super::{Db, DbError, from_json, signed, to_json};
+use super::{Db, DbError, from_json, to_json};
 
 /// What holds a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,47 +143,6 @@ impl Db {
         let mut connection = self.pool().acquire().await?;
         index_entry(&mut connection, name).await
     }
-
-    /// Packages whose name, description or keywords hold `text`, names that begin with it
-    /// first; versions are not filled in.
-    pub(crate) async fn search(
-        &self,
-        text: &str,
-        kind: Option<Kind>,
-        limit: u64,
-    ) -> Result<Vec<IndexEntry>, DbError> {
-        let text = text.to_lowercase();
-        let inside = format!("%{}%", like_escaped(&text));
-        let first = format!("{}%", like_escaped(&text));
-        let rows: Vec<Columns> = sqlx::query_as(
-            "SELECT name, extension_type, description, keywords, license, repository, state, \
-             state_reason, state_replacement FROM packages \
-             WHERE (name LIKE $1 ESCAPE '!' OR lower(description) LIKE $1 ESCAPE '!' \
-                    OR lower(keywords) LIKE $1 ESCAPE '!') \
-               AND ($2 = '' OR kind = $2) \
-             ORDER BY CASE WHEN name = $3 THEN 0 WHEN name LIKE $4 ESCAPE '!' THEN 1 ELSE 2 END, \
-                      name LIMIT $5",
-        )
-        .bind(inside)
-        .bind(kind.map_or("", Kind::as_str).to_owned())
-        .bind(text)
-        .bind(first)
-        .bind(signed(limit))
-        .fetch_all(self.pool())
-        .await?;
-        rows.into_iter().map(read).collect()
-    }
-}
-
-fn like_escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '!' | '%' | '_') {
-            escaped.push('!');
-        }
-        escaped.push(character);
-    }
-    escaped
 }
 
 fn read(row: Columns) -> Result<IndexEntry, DbError> {

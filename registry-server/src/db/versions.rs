@@ -7,7 +7,7 @@ use provisioning_package::{Digest, PackageName, Target, Version};
 use provisioning_registry_api::index::{Dependency, IndexArchive, IndexVersion, Yanked};
 use sqlx::AnyConnection;
 
-use super::{Db, DbError, digest, from_json, parsed, signed, to_json, unsigned};
+use super::{DbError, digest, from_json, parsed, signed, to_json, unsigned};
 
 /// A version that is about to become visible.
 #[derive(Debug, Clone)]
@@ -185,17 +185,6 @@ type VersionColumns = (
     Option<String>,
 );
 type ArchiveColumns = (String, String, String, i64, i64, i64, String);
-
-impl Db {
-    /// Every version of a package as its index entry lists them: oldest first.
-    pub(crate) async fn index_versions(
-        &self,
-        package: &PackageName,
-    ) -> Result<Vec<IndexVersion>, DbError> {
-        let mut connection = self.pool().acquire().await?;
-        index_versions(&mut connection, package).await
-    }
-}
 
 /// Every version of a package, as this connection sees them: oldest first.
 pub(crate) async fn index_versions(

@@ -31,8 +31,7 @@ impl Acting<'_> {
             let detail = format!("`{}` is known under another name already", issuer.url);
             return Err(invalid(detail).into());
         }
-        self.audit(&mut tx, "put-issuer", &subject(name), &issuer.url)
-            .await?;
+        self.audit(&mut tx, "put-issuer", &subject(name), &issuer.url);
         tx.commit().await?;
         Ok(())
     }
@@ -43,8 +42,7 @@ impl Acting<'_> {
         if !remove_issuer(tx.connection(), name).await? {
             return Err(unknown_issuer(name).into());
         }
-        self.audit(&mut tx, "remove-issuer", &subject(name), "")
-            .await?;
+        self.audit(&mut tx, "remove-issuer", &subject(name), "");
         tx.commit().await?;
         Ok(())
     }

@@ -54,14 +54,12 @@ impl Acting<'_> {
             Holder::User(user) if !is_known && consent == Consent::Asked => {
                 let invitation = self.invitation(subject(package), user, role.as_str());
                 put_invitation(tx.connection(), &invitation, self.now).await?;
-                self.audit(&mut tx, "invite", &subject(package), &detail)
-                    .await?;
+                self.audit(&mut tx, "invite", &subject(package), &detail);
             }
             Holder::User(_) | Holder::Team(_) => {
                 put_owner(tx.connection(), package, holder, role, self.now).await?;
                 protect_last(&mut tx, package, &before).await?;
-                self.audit(&mut tx, "give-role", &subject(package), &detail)
-                    .await?;
+                self.audit(&mut tx, "give-role", &subject(package), &detail);
             }
         }
         tx.commit().await?;
@@ -87,8 +85,7 @@ impl Acting<'_> {
             .into());
         }
         protect_last(&mut tx, package, &before).await?;
-        self.audit(&mut tx, "remove-role", &subject(package), &name)
-            .await?;
+        self.audit(&mut tx, "remove-role", &subject(package), &name);
         tx.commit().await?;
         self.owners(package).await
     }

@@ -34,8 +34,7 @@ impl Acting<'_> {
             "add-team",
             &subject(name),
             maintainer.unwrap_or(""),
-        )
-        .await?;
+        );
         tx.commit().await?;
         self.team(name).await
     }
@@ -64,15 +63,13 @@ impl Acting<'_> {
         if before.is_none() && consent == Consent::Asked {
             let invitation = self.invitation(subject(team), user, role.as_str());
             put_invitation(tx.connection(), &invitation, self.now).await?;
-            self.audit(&mut tx, "invite", &subject(team), &detail)
-                .await?;
+            self.audit(&mut tx, "invite", &subject(team), &detail);
         } else {
             put_member(tx.connection(), team, user, role).await?;
             if before == Some(TeamRole::Maintainer) {
                 protect_last(tx.connection(), team).await?;
             }
-            self.audit(&mut tx, "put-member", &subject(team), &detail)
-                .await?;
+            self.audit(&mut tx, "put-member", &subject(team), &detail);
         }
         tx.commit().await?;
         self.team(team).await
@@ -96,8 +93,7 @@ impl Acting<'_> {
         if was_maintainer {
             protect_last(tx.connection(), team).await?;
         }
-        self.audit(&mut tx, "remove-member", &subject(team), user)
-            .await?;
+        self.audit(&mut tx, "remove-member", &subject(team), user);
         tx.commit().await?;
         Ok(())
     }
@@ -121,8 +117,7 @@ impl Acting<'_> {
         let mut tx = self.db.write().await?;
         set_namespace(tx.connection(), kind, team).await?;
         let subject = format!("namespace:{kind}");
-        self.audit(&mut tx, "set-namespace", &subject, team.unwrap_or("nobody"))
-            .await?;
+        self.audit(&mut tx, "set-namespace", &subject, team.unwrap_or("nobody"));
         tx.commit().await?;
         Ok(())
     }
@@ -163,8 +158,7 @@ impl Acting<'_> {
             }
         }
         let detail = format!("{user} {}", invitation.role);
-        self.audit(&mut tx, answer.as_str(), &invitation.subject, &detail)
-            .await?;
+        self.audit(&mut tx, answer.as_str(), &invitation.subject, &detail);
         tx.commit().await?;
         Ok(())
     }

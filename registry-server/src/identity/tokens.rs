@@ -63,7 +63,7 @@ impl Acting<'_> {
         let scopes: Vec<String> = new.grants.iter().map(ToString::to_string).collect();
         let subject = format!("token:{}", new.id);
         let detail = format!("{} {}", new.name, scopes.join(","));
-        self.audit(&mut tx, "make-token", &subject, &detail).await?;
+        self.audit(&mut tx, "make-token", &subject, &detail);
         tx.commit().await?;
         Ok(TokenMade {
             token: Token {
@@ -91,7 +91,7 @@ impl Acting<'_> {
         let mut tx = self.db.write().await?;
         if revoke_token(tx.connection(), id, self.now).await? {
             let subject = format!("token:{id}");
-            self.audit(&mut tx, "revoke-token", &subject, "").await?;
+            self.audit(&mut tx, "revoke-token", &subject, "");
             tx.commit().await?;
         } else {
             tx.rollback().await?;

@@ -19,8 +19,7 @@ impl Acting<'_> {
             )
             .into());
         }
-        self.audit(&mut tx, "add-user", &subject(name), &words(&roles))
-            .await?;
+        self.audit(&mut tx, "add-user", &subject(name), &words(&roles));
         tx.commit().await?;
         Ok(User {
             name: name.to_owned(),
@@ -55,8 +54,7 @@ impl Acting<'_> {
                 "enabled"
             };
             let detail = format!("{state} {}", words(&after.roles));
-            self.audit(&mut tx, "change-user", &subject(name), detail.trim())
-                .await?;
+            self.audit(&mut tx, "change-user", &subject(name), detail.trim());
             tx.commit().await?;
         }
         Ok(after)

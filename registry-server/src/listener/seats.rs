@@ -58,12 +58,12 @@ impl Seats {
     }
 
     /// A seat for a connection from `address`; `None` where every seat that it could have
-    /// is busy.
-    pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Arc<Seat>> {
+    /// is busy. A proxy (`is_shared`) has as many as there are: its clients are many.
+    pub(super) fn take(self: &Arc<Self>, address: IpAddr, is_shared: bool) -> Option<Arc<Seat>> {
         let address = address.to_canonical();
         let mut taken = self.lock();
         let own = taken.by_address.get(&address).copied().unwrap_or(0);
-        if own >= self.per_address_max {
+        if own >= self.per_address_max && !is_shared {
             taken.free_one(Some(address))?;
         } else if taken.seats.len() >= self.total_max {
             taken.free_one(None)?;
@@ -170,11 +170,11 @@ mod tests {
     #[test]
     fn the_longest_idle_connection_of_an_address_makes_room_for_its_next() {
         let seats = Arc::new(Seats::new(9, 2));
-        let other = seats.take(OTHER).unwrap();
-        let first = seats.take(GREEDY).unwrap();
-        let second = seats.take(GREEDY).unwrap();
+        let other = seats.take(OTHER, false).unwrap();
+        let first = seats.take(GREEDY, false).unwrap();
+        let second = seats.take(GREEDY, false).unwrap();
         drop(first.busy());
-        let _third = seats.take(GREEDY).unwrap();
+        let _third = seats.take(GREEDY, false).unwrap();
         assert!(must_leave(&second), "the first was talking more lately");
         assert!(!must_leave(&first) && !must_leave(&other));
     }
@@ -182,15 +182,15 @@ mod tests {
     #[test]
     fn busy_connections_keep_their_seats_and_newcomers_are_turned_away() {
         let seats = Arc::new(Seats::new(3, 2));
-        let first = seats.take(GREEDY).unwrap();
-        let second = seats.take(GREEDY).unwrap();
+        let first = seats.take(GREEDY, false).unwrap();
+        let second = seats.take(GREEDY, false).unwrap();
         let busy = [first.busy(), second.busy()];
-        assert!(seats.take(GREEDY).is_none(), "one address");
-        let third = seats.take(OTHER).unwrap();
+        assert!(seats.take(GREEDY, false).is_none(), "one address");
+        let third = seats.take(OTHER, false).unwrap();
         let third_busy = third.busy();
-        assert!(seats.take(OTHER).is_none(), "all addresses");
+        assert!(seats.take(OTHER, false).is_none(), "all addresses");
         drop((busy, third_busy));
-        assert!(seats.take(GREEDY).is_some());
+        assert!(seats.take(GREEDY, false).is_some());
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         let seats = Arc::new(Seats::new(2, 2));
         for _ in 0..9 {
             // Each takes a seat that an earlier one was asked to leave, then all leave.
-            let crowd: Vec<_> = (0..5).map(|_| seats.take(GREEDY).unwrap()).collect();
+            let crowd: Vec<_> = (0..5).map(|_| seats.take(GREEDY, false).unwrap()).collect();
             drop(crowd);
         }
         let taken = seats.lock();
@@ -208,9 +208,18 @@ mod tests {
     #[test]
     fn an_ipv6_spelling_of_an_address_is_the_same_address() {
         let seats = Arc::new(Seats::new(9, 1));
-        let first = seats.take(GREEDY).unwrap();
+        let first = seats.take(GREEDY, false).unwrap();
         let mapped = IpAddr::V6(Ipv4Addr::LOCALHOST.to_ipv6_mapped());
-        let _second = seats.take(mapped).unwrap();
+        let _second = seats.take(mapped, false).unwrap();
         assert!(must_leave(&first));
+    }
+
+    #[test]
+    fn a_proxy_has_every_seat_that_there_is() {
+        let seats = Arc::new(Seats::new(3, 1));
+        let crowd: Vec<_> = (0..3).map(|_| seats.take(GREEDY, true).unwrap()).collect();
+        let busy: Vec<_> = crowd.iter().map(Seat::busy).collect();
+        assert!(seats.take(GREEDY, true).is_none());
+        drop(busy);
     }
 }

@@ -36,9 +36,8 @@ pub(super) enum BodyDoc {
 pub(super) struct AnswerDoc {
     pub(super) status: StatusCode,
     pub(super) says: &'static str,
-    pub(super) media: Vec<&'static str>,
-    /// The name of the schema, where the answer is JSON of ours.
-    pub(super) schema: Option<String>,
+    /// Content types, each with the name of its schema where it is JSON of ours.
+    pub(super) media: Vec<(&'static str, Option<String>)>,
 }
 
 /// Begins the description of a route.
@@ -90,13 +89,21 @@ impl Doc {
 
     /// It answers with JSON under another status.
     pub(crate) fn gives_as<T: ToSchema>(mut self, status: StatusCode, says: &'static str) -> Self {
-        let schema = Some(self.named::<T>());
-        self.answer(status, says, &["application/json"], schema)
+        let schema = self.named::<T>();
+        self.answer(status, says, &["application/json"], Some(&schema))
     }
 
     /// It answers 200 with text or JSON that is described elsewhere.
     pub(crate) fn gives_text(self, media: &[&'static str]) -> Self {
         self.answer(StatusCode::OK, "the document", media, None)
+    }
+
+    /// It answers in this content type too, where `Accept` names it.
+    pub(crate) fn also_gives(mut self, media: &'static str) -> Self {
+        if let Some(answer) = self.answers.last_mut() {
+            answer.media.push((media, None));
+        }
+        self
     }
 
     /// It answers without a body.
@@ -128,13 +135,13 @@ impl Doc {
         status: StatusCode,
         says: &'static str,
         media: &[&'static str],
-        schema: Option<String>,
+        schema: Option<&str>,
     ) -> Self {
+        let schema = schema.map(str::to_owned);
         self.answers.push(AnswerDoc {
             status,
             says,
-            media: media.to_vec(),
-            schema,
+            media: media.iter().map(|it| (*it, schema.clone())).collect(),
         });
         self
     }

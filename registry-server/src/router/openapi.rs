@@ -25,7 +25,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 use super::doc::{AnswerDoc, BodyDoc};
-use super::{Route, table};
+use super::{Route, is_validated, table};
 use crate::problem::Code;
 use crate::rules::access::Action;
 
@@ -136,6 +136,12 @@ fn operation(route: &Route) -> Operation {
     for answer in &doc.answers {
         operation = operation.response(answer.status.as_str(), response(answer));
     }
+    if is_validated(&route.method, route.path, route.action) {
+        let known = ResponseBuilder::new()
+            .description("the client has it")
+            .build();
+        operation = operation.response("304", known);
+    }
     for (status, codes) in refusals(route) {
         operation = operation.response(status.as_str(), problem(&codes));
     }
@@ -212,8 +218,8 @@ fn request_body(body: &BodyDoc) -> utoipa::openapi::request_body::RequestBody {
 
 fn response(answer: &AnswerDoc) -> Response {
     let mut response = ResponseBuilder::new().description(answer.says);
-    for media in &answer.media {
-        let schema = answer.schema.as_ref().map(Ref::from_schema_name);
+    for (media, schema) in &answer.media {
+        let schema = schema.as_ref().map(Ref::from_schema_name);
         response = response.content(*media, ContentBuilder::new().schema(schema).build());
     }
     response.build()
@@ -223,6 +229,12 @@ fn response(answer: &AnswerDoc) -> Response {
 fn refusals(route: &Route) -> BTreeMap<StatusCode, BTreeSet<&'static str>> {
     let mut all: Vec<Code> = route.doc.refusals.clone();
     all.extend(ALWAYS);
+    if route.path.starts_with("/api/") {
+        all.push(Code::RateLimited);
+    }
+    if route.method != Method::GET {
+        all.extend([Code::ReadOnly, Code::Blocked]);
+    }
     if !is_open(route.action) {
         all.extend(GUARDED);
     }

@@ -7,6 +7,7 @@ mod life;
 mod publishing;
 mod reading;
 mod trust;
+mod webhooks;
 
 pub(super) use administration::administration;
 pub(super) use identity::identity;
@@ -14,3 +15,4 @@ pub(super) use life::life;
 pub(super) use publishing::publishing;
 pub(super) use reading::reading;
 pub(super) use trust::trust;
+pub(super) use webhooks::webhooks;

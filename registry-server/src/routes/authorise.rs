@@ -1,7 +1,7 @@
 //! The gate before every handler: who asks, and may they?
 
 use axum::extract::{FromRequestParts as _, RawPathParams, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use provisioning_package::{Digest, PackageName, Version};
@@ -12,6 +12,7 @@ use super::named::package;
 use crate::app::App;
 use crate::problem::{Code, Refusal, ServerError};
 use crate::rules::access::{Action, Principal, Subject, decide};
+use crate::switchboard::refuse_held_back;
 
 /// Lets a request through if its principal may do the route's action to what its path
 /// names, and tells the handler who it is.
@@ -25,9 +26,10 @@ pub(crate) async fn authorise(
         request.extensions_mut().insert(Principal::Anonymous);
         return next.run(request).await;
     }
+    let is_change = !matches!(*request.method(), Method::GET | Method::HEAD);
     let (mut parts, body) = request.into_parts();
     let named = Named::of(&mut parts).await;
-    match admitted(&app, action, &parts.headers, &named).await {
+    match admitted(&app, action, &parts.headers, &named, is_change).await {
         Ok(principal) => {
             let mut request = Request::from_parts(parts, body);
             request.extensions_mut().insert(principal);
@@ -79,6 +81,7 @@ async fn admitted(
     action: Action,
     headers: &HeaderMap,
     named: &Named,
+    is_change: bool,
 ) -> Result<Principal, ServerError> {
     let principal = principal(app, headers).await?;
     // The exact time, not the second that documents carry: a token ends when it ends.
@@ -103,6 +106,12 @@ async fn admitted(
         Named::Nothing => {
             decide(&principal, action, Subject::Registry, now).map_err(Refusal::from)?;
         }
+    }
+    if let Some(token) = shown(headers) {
+        app.limiters.remember(token.hash());
+    }
+    if is_change {
+        refuse_held_back(app, action, principal.name()).await?;
     }
     Ok(principal)
 }
@@ -134,6 +143,12 @@ pub(crate) async fn decide_package(
     };
     decide(principal, action, subject, (app.clock)()).map_err(Refusal::from)?;
     Ok(())
+}
+
+/// The token that a request shows, where it has the form of one.
+fn shown(headers: &HeaderMap) -> Option<TokenText> {
+    let text = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    TokenText::parse(text.split_once(' ')?.1.trim())
 }
 
 async fn principal(app: &App, headers: &HeaderMap) -> Result<Principal, ServerError> {

@@ -98,8 +98,7 @@ async fn finish(
 ) -> Result<u64, ServerError> {
     let subject = format!("{name} {}", sequence.sequence);
     let detail = format!("{:?}", sequence.state).to_lowercase();
-    tx.audit(now, principal.name(), "publish-bundle", &subject, &detail)
-        .await?;
+    tx.audit(now, principal.name(), "publish-bundle", &subject, &detail);
     tx.add_job(&Subject::Bundles.text()).await?;
     Ok(tx.commit().await?)
 }

@@ -1,7 +1,7 @@
 //! The static files: metadata, targets, archives. None of these asks the database.
 
 use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, Method, StatusCode};
 use axum::response::Response;
 use provisioning_package::Digest;
 use provisioning_registry_api::paths;
@@ -86,6 +86,7 @@ pub(crate) async fn target(
 pub(crate) async fn archive(
     State(app): State<App>,
     Path(hex): Path<String>,
+    method: Method,
     asked: HeaderMap,
 ) -> Result<Response, ServerError> {
     let digest = Digest::from_hex(&hex).map_err(|_| nothing(&hex))?;
@@ -94,7 +95,11 @@ pub(crate) async fn archive(
         tag: &hex,
         keep: Keep::Forever,
     };
-    object(&app.storage, &paths::archive(&digest), facts, &asked).await
+    let response = object(&app.storage, &paths::archive(&digest), facts, &asked).await?;
+    if method == Method::GET && response.status() == StatusCode::OK {
+        app.downloads.count(digest, (app.clock)());
+    }
+    Ok(response)
 }
 
 /// What a file's ending says about it.

@@ -144,8 +144,7 @@ async fn change(
                 action,
                 package.as_str(),
                 detail,
-            )
-            .await?;
+            );
             tx.add_job(&Subject::Package(package.clone()).text())
                 .await?;
             let serial = tx.commit().await?;
@@ -234,7 +233,7 @@ async fn remove(
         let who = principal.name();
         let now = acting.now();
         bury(tx.connection(), (&package, &version), (&reason, who), now).await?;
-        tx.audit(now, who, "delete", &subject, &reason).await?;
+        tx.audit(now, who, "delete", &subject, &reason);
         tx.add_job(&Subject::Package(package.clone()).text())
             .await?;
         if !degraded.is_empty() {
@@ -274,8 +273,7 @@ pub(crate) async fn put_quota(
     set_quota(tx.connection(), package.as_str(), asked).await?;
     let subject = format!("package:{package}");
     let detail = serde_json::to_string(&asked).unwrap_or_default();
-    tx.audit(app.now(), principal.name(), "set-quota", &subject, &detail)
-        .await?;
+    tx.audit(app.now(), principal.name(), "set-quota", &subject, &detail);
     tx.commit().await?;
     Ok(Json(asked))
 }

@@ -100,8 +100,7 @@ async fn commit(
         "push-matrix",
         "matrix",
         &new.prefixed(),
-    )
-    .await?;
+    );
     tx.add_job(&Subject::Matrix.text()).await?;
     Ok((new, tx.commit().await?))
 }

@@ -59,8 +59,7 @@ async fn approve(
     if !approve_session(tx.connection(), &row.id, principal.name(), now).await? {
         return Err(not_waiting(&row).into());
     }
-    tx.audit(now, principal.name(), "approve", &subject(&row), reason)
-        .await?;
+    tx.audit(now, principal.name(), "approve", &subject(&row), reason);
     tx.commit().await?;
     let actor = row.opened_by.clone();
     let row = find(app, &row.id).await?;
@@ -89,8 +88,7 @@ async fn refuse(
         return Err(not_waiting(row).into());
     }
     let mut tx = app.db.write().await?;
-    tx.audit(now, principal.name(), "refuse", &subject(row), reason)
-        .await?;
+    tx.audit(now, principal.name(), "refuse", &subject(row), reason);
     tx.commit().await?;
     Ok(())
 }

@@ -153,7 +153,7 @@ fn outside(length: u64) -> Response {
 
 /// Whether the client has these bytes: `If-None-Match` alone says so (RFC 9110 section
 /// 13.1.2, weak comparison).
-fn is_known(asked: &HeaderMap, tag: &str) -> bool {
+pub(crate) fn is_known(asked: &HeaderMap, tag: &str) -> bool {
     asked
         .get_all(header::IF_NONE_MATCH)
         .iter()

@@ -153,6 +153,7 @@ pub(crate) async fn permit(
     principal: &Principal,
     declared: &[DeclaredVersion],
 ) -> Result<(), ServerError> {
+    let thrown = app.switchboard.thrown(app).await?;
     for version in declared {
         let action = if is_published(app, version).await? {
             Action::Publish
@@ -164,6 +165,9 @@ pub(crate) async fn permit(
         let digests: Vec<Digest> = version.archives.iter().filter_map(|it| it.digest).collect();
         let subject = (&version.name, Some(&version.version), &digests[..]);
         decide_package(app, principal, action, subject).await?;
+        if action != Action::Publish {
+            thrown.refuse_publish(&version.name, action == Action::PublishNew)?;
+        }
     }
     Ok(())
 }

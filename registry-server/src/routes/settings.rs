@@ -35,8 +35,7 @@ pub(crate) async fn put(
             "set",
             &format!("setting:{name}"),
             &asked.value,
-        )
-        .await?;
+        );
         tx.commit().await?;
     }
     Ok(Json(document(&after)))

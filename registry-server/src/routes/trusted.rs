@@ -136,8 +136,7 @@ pub(crate) async fn forget(
         "forget-publisher",
         &subject,
         &id,
-    )
-    .await?;
+    );
     tx.commit().await?;
     Ok(Json(TrustedPublisherList {
         publishers: app.db.publishers_of(&package).await?,
@@ -179,8 +178,7 @@ async fn keep(
         "trust-publisher",
         &subject,
         &detail,
-    )
-    .await?;
+    );
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(publisher)))
 }
@@ -265,8 +263,7 @@ async fn give(
     insert_token(tx.connection(), &row, &secret.hash(), now).await?;
     let scopes: Vec<String> = row.grants.iter().map(ToString::to_string).collect();
     let subject = format!("token:{}", row.id);
-    tx.audit(now, &row.name, "exchange", &subject, &scopes.join(","))
-        .await?;
+    tx.audit(now, &row.name, "exchange", &subject, &scopes.join(","));
     tx.commit().await?;
     Ok(Exchanged {
         secret: secret.reveal().to_owned(),

@@ -73,6 +73,8 @@ async fn change(
     let package = package(&kind, &name).ok_or_else(unknown)?;
     let version: Version = version.parse().map_err(|_| unknown())?;
     let refusal = unknown();
+    let thrown = app.switchboard.thrown(&app).await?;
+    thrown.refuse_package(&package)?;
     let acting = app.clone();
     app.to_its_end(async move {
         let serial = commit(
@@ -116,8 +118,7 @@ async fn commit(
             let action = if yanked.is_some() { "yank" } else { "unyank" };
             let detail = yanked.and_then(|it| it.reason.as_deref()).unwrap_or("");
             let subject = format!("{package}@{version}");
-            tx.audit(app.now(), principal.name(), action, &subject, detail)
-                .await?;
+            tx.audit(app.now(), principal.name(), action, &subject, detail);
             tx.add_job(&Subject::Package(package.clone()).text())
                 .await?;
             if !pinning.is_empty() {

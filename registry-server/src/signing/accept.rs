@@ -80,8 +80,7 @@ async fn put_in_force(app: &App, actor: &str, row: &ProposalRow) -> Result<(), S
         .first()
         .map_or(0, provisioning_trust::Proposal::version);
     let subject = format!("release {version}");
-    tx.audit(app.now(), actor, "sign-release", &subject, &row.id)
-        .await?;
+    tx.audit(app.now(), actor, "sign-release", &subject, &row.id);
     let serial = tx.commit().await?;
     app.read_side.show_change(app, serial).await
 }

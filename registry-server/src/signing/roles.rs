@@ -108,8 +108,7 @@ async fn commit(
     };
     let mut tx = app.db.write().await?;
     insert_proposal(tx.connection(), &row, ProposalState::Accepted).await?;
-    tx.audit(app.now(), actor, "change-keys", &names.join(", "), &row.id)
-        .await?;
+    tx.audit(app.now(), actor, "change-keys", &names.join(", "), &row.id);
     let serial = tx.commit().await?;
     app.read_side.show_change(app, serial).await
 }

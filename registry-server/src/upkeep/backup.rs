@@ -313,6 +313,8 @@ pub async fn restore(place: &Place, file: &Path) -> Result<BackedUp, UpkeepError
         }
     }
     tx.commit().await?;
+    // A backup of an earlier version has no rows of what search reads.
+    db.rebuild_search().await?;
     restoring.save_keys()?;
     // Last, as everywhere: without it the folder is no registry yet.
     if let Some(bytes) = restoring.timestamp {

@@ -55,6 +55,7 @@ async fn copy(from: &Db, to: &Db) -> Result<Vec<CopiedTable>, UpkeepError> {
         });
     }
     target.commit().await?;
+    to.refill_words().await?;
     source.rollback().await?;
     Ok(copied)
 }

@@ -44,6 +44,8 @@ pub struct FsckOptions {
 pub enum FindingCode {
     /// The database's own check found something.
     DatabaseDamaged,
+    /// The audit log is not what was written.
+    AuditBroken,
     /// A package without a version, or a version without an archive.
     RowsIncomplete,
     /// An archive that the database knows is not in the storage.
@@ -60,6 +62,8 @@ pub enum FindingCode {
     TargetMissing,
     /// A signed file has other bytes than were signed.
     TargetDamaged,
+    /// Search does not show what the database says.
+    SearchStale,
     /// What is signed is not what the database says.
     ProjectionStale,
 }
@@ -82,6 +86,7 @@ impl FindingCode {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DatabaseDamaged => "database-damaged",
+            Self::AuditBroken => "audit-broken",
             Self::RowsIncomplete => "rows-incomplete",
             Self::ArchiveMissing => "archive-missing",
             Self::ArchiveDamaged => "archive-damaged",
@@ -90,6 +95,7 @@ impl FindingCode {
             Self::MetadataExpired => "metadata-expired",
             Self::TargetMissing => "target-missing",
             Self::TargetDamaged => "target-damaged",
+            Self::SearchStale => "search-stale",
             Self::ProjectionStale => "projection-stale",
         }
     }
@@ -157,7 +163,35 @@ impl Check<'_> {
                 repaired: false,
             }
         });
-        Ok(damaged.chain(incomplete).collect())
+        let broken = self.upkeep.db.check_audit().await?;
+        let broken = broken.into_iter().map(|detail| Finding {
+            code: FindingCode::AuditBroken,
+            subject: "audit log".to_owned(),
+            detail: format!("{detail}; compare it with a backup and with the server's log"),
+            repaired: false,
+        });
+        let lagging = self.search().await?;
+        Ok(damaged
+            .chain(incomplete)
+            .chain(broken)
+            .chain(lagging)
+            .collect())
+    }
+
+    /// What search does not show as it is; made again from the rows where that is wanted.
+    async fn search(&self) -> Result<Vec<Finding>, UpkeepError> {
+        let differences = self.upkeep.db.search_differences().await?;
+        let repaired = self.options.repair && !differences.is_empty();
+        if repaired {
+            self.upkeep.db.rebuild_search().await?;
+        }
+        let findings = differences.into_iter().map(|subject| Finding {
+            code: FindingCode::SearchStale,
+            subject,
+            detail: "search does not show it as it is; `fsck --repair` makes it again".to_owned(),
+            repaired,
+        });
+        Ok(findings.collect())
     }
 
     async fn archives(&self) -> Result<Vec<Finding>, UpkeepError> {

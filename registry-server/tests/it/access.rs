@@ -16,6 +16,7 @@ fn filled(path: &str) -> String {
         .replace("{target}", "any")
         .replace("{id}", "0")
         .replace("{namespace}", "core")
+        .replace("{switch}", "read-only")
         .replace(['{', '}'], "")
 }
 
@@ -148,7 +149,7 @@ fn only_reading_is_open_and_only_get_reads() {
             route.path
         );
         assert!(
-            is_read || route.path.starts_with("/api/v1/"),
+            is_read || route.path.starts_with("/api/v1/") || route.path == "/metrics",
             "{}",
             route.path
         );

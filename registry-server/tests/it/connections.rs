@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use provisioning_registry_server::{Limits, Server, Settings};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream as TcpStreamAsync};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -31,17 +33,14 @@ const LIMITS: Limits = Limits {
 
 impl Impatient {
     async fn start() -> Self {
+        Self::start_with(LIMITS).await
+    }
+
+    async fn start_with(limits: Limits) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = Settings {
-            data: folder.path().to_owned(),
-            listen: "127.0.0.1:0".to_owned(),
-            public_url: None,
-            database: None,
-            storage: None,
-            name: "test".to_owned(),
-            storage_options: Vec::new(),
-            limits: LIMITS,
-            crash: None,
+            limits,
+            ..Settings::in_folder(folder.path().to_owned())
         };
         #[expect(
             clippy::disallowed_methods,
@@ -218,4 +217,55 @@ async fn a_shutdown_lets_a_running_request_end() {
         .await
         .expect("the server ends")
         .unwrap();
+}
+
+/// A connection from another address of this machine.
+async fn connect(from: [u8; 4], to: SocketAddr) -> TcpStreamAsync {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((from, 0).into()).unwrap();
+    socket.connect(to).await.unwrap()
+}
+
+/// Asks on a connection that stays open; whether the answer was good.
+async fn ask(stream: &mut TcpStreamAsync) -> bool {
+    let head = "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n";
+    if stream.write_all(head.as_bytes()).await.is_err() {
+        return false;
+    }
+    let mut said = Vec::new();
+    let mut buffer = [0; 1024];
+    while !said.ends_with(b"alive\n") {
+        match stream.read(&mut buffer).await {
+            Ok(0) | Err(_) => return false,
+            Ok(count) => said.extend_from_slice(&buffer[..count]),
+        }
+    }
+    said.starts_with(b"HTTP/1.1 200")
+}
+
+#[tokio::test]
+async fn a_thousand_connections_are_held_half_of_them_from_one_address() {
+    provisioning_registry_server::raise_file_limit();
+    let server = Impatient::start_with(Limits {
+        // A busy machine may take long to open them all.
+        header: Duration::from_mins(2),
+        ..Limits::default()
+    })
+    .await;
+    let mut crowd = Vec::new();
+    for from in [[127, 0, 0, 2], [127, 0, 0, 3]] {
+        for _ in 0..512 {
+            crowd.push(connect(from, server.address).await);
+        }
+    }
+    for stream in &mut crowd {
+        assert!(ask(stream).await);
+    }
+    assert!(
+        server.is_serving().await,
+        "and one more, from a third address"
+    );
+    for stream in &mut crowd {
+        assert!(ask(stream).await, "every one of them stayed open");
+    }
 }

@@ -4,13 +4,27 @@
     reason = "a test may ask the environment where its tools are"
 )]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::registry::{Registry, archive};
 
 const NEEDS_PYTHON: &str = "this test needs a Python with the package `tuf` (7.0.1 was tried): \
      set PROVISIONING_TEST_PYTHON to it";
+
+/// A program that lies beside the Python of the tests; `None` where there is no such Python
+/// and none is demanded.
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
+    let Some(python) = std::env::var_os("PROVISIONING_TEST_PYTHON") else {
+        let demanded = std::env::var("PROVISIONING_TEST_REQUIRE_ALL").is_ok_and(|it| it == "1");
+        assert!(
+            !demanded,
+            "this test needs `{name}`: set PROVISIONING_TEST_PYTHON"
+        );
+        return None;
+    };
+    Some(PathBuf::from(python).with_file_name(name))
+}
 
 #[tokio::test]
 async fn python_tuf_reads_every_target_of_a_live_registry() {

@@ -21,6 +21,9 @@ use tempfile::TempDir;
 
 use crate::database;
 
+/// The server's log, in the data folder.
+pub(crate) const LOG: &str = "stderr.log";
+
 /// A running registry; it is killed when dropped.
 pub(crate) struct Registry {
     folder: TempDir,
@@ -103,11 +106,33 @@ impl Registry {
         self.process.wait().unwrap();
     }
 
+    /// The same, with a variable in the new server's environment.
+    pub(crate) fn kill_and_restart_with(&mut self, name: &str, value: &str) {
+        self.kill();
+        let environment = [(name, value)];
+        let (process, base) = spawn_in(self.folder.path(), &self.shared, &[], &environment);
+        self.process = process;
+        self.base = base;
+    }
+
     /// Starts a server over what a dead one left.
     pub(crate) fn restart(&mut self, arguments: &[&str]) {
         let (process, base) = spawn_with(self.folder.path(), &self.shared, arguments);
         self.process = process;
         self.base = base;
+    }
+
+    /// Asks the server to end, as an operator does, and waits until it has.
+    pub(crate) fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// The same, and starts another one.
+    pub(crate) fn stop_and_restart(&mut self) {
+        self.stop();
+        self.restart(&[]);
     }
 
     /// Waits for a server that ends by itself.
@@ -154,13 +179,20 @@ impl Registry {
 
     /// Asks for a path exactly as it is spelled: clients fold `..` away before they ask.
     pub(crate) fn get_raw(&self, path: &str) -> String {
+        self.say(&format!(
+            "GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        ))
+    }
+
+    /// Sends a request's head as it is, and reads until the server closes.
+    pub(crate) fn say(&self, head: &str) -> String {
         let address = self.base.strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
-        let head = format!("GET /{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        // A server that has heard enough closes before the end.
+        let _ = stream.write_all(head.as_bytes());
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     pub(crate) async fn get_with(&self, path: &str, name: &str, value: &str) -> Response {
@@ -282,13 +314,23 @@ fn http() -> Client {
 }
 
 fn spawn_with(folder: &Path, shared: &[String], arguments: &[&str]) -> (Child, String) {
+    spawn_in(folder, shared, arguments, &[])
+}
+
+fn spawn_in(
+    folder: &Path,
+    shared: &[String],
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> (Child, String) {
     let mut process = program()
         .args(["serve", "--listen", "127.0.0.1:0", "--data"])
         .arg(folder)
         .args(shared)
         .args(arguments)
+        .envs(environment.iter().copied())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(log(folder))
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -299,6 +341,13 @@ fn spawn_with(folder: &Path, shared: &[String], arguments: &[&str]) -> (Child, S
         .strip_prefix("listening on ")
         .unwrap_or_else(|| panic!("the server said `{line}`"));
     (process, base.to_owned())
+}
+
+/// Where the server's log goes: a test that asks for it reads it as [`LOG`].
+fn log(folder: &Path) -> std::fs::File {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    options.open(folder.join(LOG)).unwrap()
 }
 
 /// The body of a successful answer, or the problem.

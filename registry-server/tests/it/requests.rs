@@ -1,5 +1,6 @@
 //! Requests at the edges of HTTP: odd paths, ranges, spellings.
 
+use provisioning_registry_api::problem::Problem;
 use reqwest::Method;
 
 use crate::registry::{Registry, archive, header, problem};
@@ -86,4 +87,39 @@ async fn questions_with_control_characters_are_refused_by_every_database() {
     let shown = registry.http.get(url).bearer_auth(registry.admin());
     let shown = shown.send().await.unwrap();
     assert_eq!(problem(shown).await.code, "session-unknown");
+}
+
+#[test]
+fn heads_that_cannot_be_read_are_refused_as_problems_too() {
+    let registry = Registry::start();
+    let long = "x".repeat(100_000);
+    let many = "x-a: 1\r\n".repeat(200);
+    for (head, status, code) in [
+        ("nonsense\r\n\r\n".to_owned(), 400, "bad-request"),
+        (
+            format!("GET /{long} HTTP/1.1\r\nHost: x\r\n\r\n"),
+            414,
+            "uri-too-long",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\nx-a: {long}{long}\r\n\r\n"),
+            431,
+            "head-too-large",
+        ),
+        (
+            format!("GET / HTTP/1.1\r\nHost: x\r\n{many}\r\n"),
+            431,
+            "head-too-large",
+        ),
+    ] {
+        let answer = registry.say(&head);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("application/problem+json"), "{answer}");
+        let problem: Problem = serde_json::from_str(body).unwrap();
+        assert_eq!((problem.status, problem.code.as_str()), (status, code));
+    }
 }

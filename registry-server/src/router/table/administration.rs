@@ -1,9 +1,11 @@
 //! What moderators and administrators do.
 
 use axum::http::StatusCode;
+use provisioning_registry_api::event::AuditLog;
 use provisioning_registry_api::identity::{
     ChangeUser, GiveNamespace, Namespaces, NewUser, User, UserList,
 };
+use provisioning_registry_api::operation::{Switches, ThrowSwitch};
 use provisioning_registry_api::session::{Review, SessionList, SessionStatus};
 use provisioning_registry_api::settings::{RegistrySettings, SetValue};
 use provisioning_registry_api::trusted::{IssuerList, PutIssuer};
@@ -11,17 +13,58 @@ use provisioning_registry_api::trusted::{IssuerList, PutIssuer};
 use super::super::{Route, delete, doc, get, post, put};
 use super::publishing::PUBLISH_REFUSALS;
 use crate::problem::Code;
-use crate::routes::{people, reviews, settings, trusted};
+use crate::routes::{audit, people, reviews, settings, switches, trusted};
 use crate::rules::access::Action;
+use crate::watch;
 
-/// Reviews, settings, people.
+const SWITCH: &str = "/api/v1/switches/{switch}";
+
+/// Reviews, settings, and what an operator looks at and holds back.
 pub(in crate::router) fn administration() -> Vec<Route> {
-    let mut routes = reviews_and_settings();
+    let mut routes = moderation();
     routes.extend(people());
+    routes.extend(operation());
     routes
 }
 
-fn reviews_and_settings() -> Vec<Route> {
+/// What an operator looks at and holds back.
+fn operation() -> Vec<Route> {
+    vec![
+        get(
+            "/metrics",
+            Action::Administer,
+            watch::show,
+            doc("What Prometheus reads")
+                .gives_text(&["text/plain; version=0.0.4; charset=utf-8"])
+                .refuses(&[Code::NotFound]),
+        ),
+        get(
+            "/api/v1/switches",
+            Action::Moderate,
+            switches::list,
+            doc("Lists what is held back now").gives::<Switches>(),
+        ),
+        put(
+            SWITCH,
+            Action::Administer,
+            switches::put,
+            doc("Holds something back: a switch of the list in the documentation")
+                .takes::<ThrowSwitch>()
+                .gives::<Switches>()
+                .refuses(&[Code::NotFound]),
+        ),
+        delete(
+            SWITCH,
+            Action::Administer,
+            switches::delete,
+            doc("Lets something go on again")
+                .gives::<Switches>()
+                .refuses(&[Code::NotFound]),
+        ),
+    ]
+}
+
+fn moderation() -> Vec<Route> {
     vec![
         get(
             "/api/v1/reviews",
@@ -44,6 +87,14 @@ fn reviews_and_settings() -> Vec<Route> {
             Action::Administer,
             settings::show,
             doc("Lists the settings that hold for the whole registry").gives::<RegistrySettings>(),
+        ),
+        get(
+            "/api/v1/audit",
+            Action::Moderate,
+            audit::list,
+            doc("Reads the audit log, oldest lines first")
+                .query::<audit::Asked>()
+                .gives::<AuditLog>(),
         ),
         put(
             "/api/v1/settings/{setting}",

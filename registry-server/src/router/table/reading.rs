@@ -1,11 +1,16 @@
 //! What everyone may read.
 
 use axum::http::StatusCode;
-use provisioning_registry_api::command::{PackageVersions, SearchResults};
+use provisioning_registry_api::command::{PackageDownloads, PackageVersions, SearchResults};
+use provisioning_registry_api::event::Events;
+use provisioning_registry_api::operation::OwnLimits;
 
 use super::super::{Route, doc, read};
 use crate::problem::Code;
-use crate::routes::{describe, discovery, download, files, front, health, named, search, versions};
+use crate::routes::{
+    describe, discovery, download, downloads, events, files, front, health, limits, named, search,
+    versions,
+};
 
 const JSON: &[&str] = &["application/json"];
 const SHELL: &[&str] = &["text/x-shellscript; charset=utf-8"];
@@ -32,11 +37,32 @@ pub(in crate::router) fn reading() -> Vec<Route> {
             doc("This description").gives_file(JSON),
         ),
         read(
+            "/api/v1/me/limits",
+            limits::own,
+            doc("How often and how much the caller may ask").gives::<OwnLimits>(),
+        ),
+        read(
+            "/api/v1/events",
+            events::feed,
+            doc("What changed, in pages or, for `Accept: text/event-stream`, as it happens")
+                .query::<events::Asked>()
+                .gives::<Events>()
+                .also_gives("text/event-stream"),
+        ),
+        read(
             "/api/v1/search",
             search::search,
             doc("Finds packages, best first")
                 .query::<search::Asked>()
                 .gives::<SearchResults>(),
+        ),
+        read(
+            "/api/v1/packages/{kind}/{name}/downloads",
+            downloads::show,
+            doc("How often a package was asked for, by version and by day")
+                .query::<downloads::Asked>()
+                .gives::<PackageDownloads>()
+                .refuses(&[Code::NotFound]),
         ),
         read(
             "/api/v1/packages/{kind}/{name}/versions",
