@@ -1,12 +1,13 @@
 //! TLS that ends at the registry: bad clients, good ones, and a certificate that changes.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use jiff::Timestamp;
 use provisioning_registry_server::{Limits, Server, Settings, Tls, TlsFiles};
 use reqwest::{Certificate, Client};
 use tempfile::TempDir;
+use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 /// A server in this process that speaks TLS.
@@ -81,9 +82,10 @@ async fn a_crowd_that_never_shakes_hands_does_not_keep_a_good_client_out() {
         ..Limits::default()
     })
     .await;
-    let crowd: Vec<TcpStream> = (0..200)
-        .map(|_| TcpStream::connect(server.address).unwrap())
-        .collect();
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        crowd.push(TcpStream::connect(server.address).await.unwrap());
+    }
     assert!(server.is_serving(&server.certificate).await);
     drop(crowd);
 }
