@@ -90,6 +90,10 @@ impl SigningKey {
         Self { secret, id }
     }
 
+    pub(crate) fn dalek_public(&self) -> ed25519_dalek::VerifyingKey {
+        self.secret.verifying_key()
+    }
+
     /// The public key.
     pub fn public_key(&self) -> PublicKey {
         PublicKey::of(self.secret.verifying_key().as_bytes())

@@ -20,6 +20,7 @@
 //! | `store` | the client's trusted state on disk |
 //! | `client` | first contact, refresh, verified targets |
 //! | `copy` | the metadata of mirrors and exported files |
+//! | `document` | signed documents that are no metadata |
 //! | `durable` | whole files or no files |
 //!
 //! The clock is an argument everywhere; the environment is never read.
@@ -27,6 +28,7 @@
 mod change;
 mod client;
 mod copy;
+mod document;
 mod drill;
 mod durable;
 mod error;
@@ -44,6 +46,7 @@ mod verifier;
 pub use change::{Change, KEYED_ROLES, KeyChange, RoleFiles, RoleStanding};
 pub use client::{Anchor, OFFLINE_AGE_MAX_DEFAULT, TrustedRegistry, forget_import, is_imported};
 pub use copy::{CopyScope, KeptFile, MetadataCopy};
+pub use document::{NoPublicKey, VerifyingKey};
 pub use drill::{DrillStep, drill};
 pub use error::{DrillError, SignError, TrustError};
 pub use keys::{KeySet, PAPER_WORDS, SigningKey};
