@@ -22,23 +22,23 @@ pub fn check(
     matrix: &Matrix,
     index: &dyn Index,
 ) -> Vec<BundleProblem> {
-    let request = from_draft(draft, default_state(draft));
+    let request = from_draft(draft, None);
     compose(name, &request, 1, matrix, index)
         .err()
         .unwrap_or_default()
 }
 
-/// The state that a draft is published in where nobody names one.
-pub const fn default_state(draft: &BundleDraft) -> BundleState {
-    if draft.lts_until.is_some() {
+/// The state that a bundle is published in where nobody names one and no gate is in the way.
+pub const fn default_state(request: &PublishBundle) -> BundleState {
+    if request.lts_until.is_some() {
         BundleState::Lts
     } else {
         BundleState::Stable
     }
 }
 
-/// The request that publishes a draft.
-pub fn from_draft(draft: &BundleDraft, state: BundleState) -> PublishBundle {
+/// The request that publishes a draft; the registry decides the state where none is named.
+pub fn from_draft(draft: &BundleDraft, state: Option<BundleState>) -> PublishBundle {
     let member = |required: bool| {
         move |(name, version): &(PackageName, Version)| DeclaredMember {
             name: name.clone(),
@@ -85,7 +85,7 @@ pub fn compose(
         targets,
         members: members(request, &found),
         upgrades_from: request.upgrades_from.clone(),
-        state: request.state,
+        state: request.state.unwrap_or_else(|| default_state(request)),
         gates: Vec::new(),
         withdrawn: None,
     };
@@ -117,12 +117,13 @@ fn problems_of_form(
         problems.push(BundleProblem::NameTaken { name, what });
     }
     let state = match request.state {
-        BundleState::Draft => Some("draft"),
-        BundleState::Eol => Some("eol"),
-        BundleState::Withdrawn => Some("withdrawn"),
-        BundleState::Testing | BundleState::Candidate | BundleState::Stable | BundleState::Lts => {
-            None
-        }
+        Some(BundleState::Draft) => Some("draft"),
+        Some(BundleState::Eol) => Some("eol"),
+        Some(BundleState::Withdrawn) => Some("withdrawn"),
+        None
+        | Some(
+            BundleState::Testing | BundleState::Candidate | BundleState::Stable | BundleState::Lts,
+        ) => None,
     };
     problems.extend(state.map(|state| BundleProblem::State { state }));
     if request.members.is_empty() {

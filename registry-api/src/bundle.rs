@@ -26,6 +26,7 @@ pub struct BundleDocument {
 
 /// One numbered issue of a bundle; its members never change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BundleSequence {
     /// 1 for the first, then rising by one.
     pub sequence: u64,
@@ -39,11 +40,13 @@ pub struct BundleSequence {
     pub lts_until: Option<Date>,
     /// The targets that it promises to install on; every target where empty.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::TargetText>))]
     pub targets: Vec<Target>,
     /// What belongs to it.
     pub members: Vec<BundleMember>,
     /// Bundles that an upgrade from was tested.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::BundleNameText>))]
     pub upgrades_from: Vec<BundleName>,
     /// How far it has come.
     pub state: BundleState,
@@ -57,18 +60,23 @@ pub struct BundleSequence {
 
 /// One package of a bundle, pinned to a version and its digests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BundleMember {
     /// The member's kind.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::KindText))]
     pub kind: Kind,
     /// The member's name.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::NameText))]
     pub name: PackageName,
     /// Its one version.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::VersionText))]
     pub version: Version,
     /// Whether an install of the bundle always brings it.
     #[serde(default = "yes")]
     pub required: bool,
     /// The archive for each target.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, crate::openapi::DigestText>))]
     pub digests: BTreeMap<Target, Digest>,
 }
 
@@ -99,6 +107,7 @@ pub enum BundleState {
 
 /// One judgement over a sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Gate {
     /// Which gate.
     pub name: String,
@@ -106,19 +115,35 @@ pub struct Gate {
     pub verdict: String,
     /// The digest of what it judged by.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::DigestText>))]
     pub evidence: Option<Digest>,
     /// When it judged.
     #[serde(default)]
     pub when: Option<Timestamp>,
+    /// The promised target that it judged for.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::TargetText>))]
+    pub target: Option<Target>,
+    /// Who gave the evidence, or the waiver.
+    #[serde(default)]
+    pub by: Option<String>,
+    /// Why it failed or was waived.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// Why a sequence was taken back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Withdrawn {
     /// Why, for people.
     pub reason: String,
     /// Since when.
     pub at: Timestamp,
+    /// The bundle to use instead.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::BundleNameText>))]
+    pub replacement: Option<BundleName>,
 }
 
 /// `channels.json`: what each channel points at.
@@ -132,11 +157,35 @@ pub struct ChannelsDocument {
 
 /// What a channel points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ChannelHead {
     /// The bundle.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::BundleNameText))]
     pub bundle: BundleName,
     /// Its sequence.
     pub sequence: u64,
+}
+
+impl BundleState {
+    /// The word for it, as JSON writes it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Testing => "testing",
+            Self::Candidate => "candidate",
+            Self::Stable => "stable",
+            Self::Lts => "lts",
+            Self::Eol => "eol",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+impl BundleSequence {
+    /// Whether it was taken back.
+    pub fn is_withdrawn(&self) -> bool {
+        self.withdrawn.is_some() || self.state == BundleState::Withdrawn
+    }
 }
 
 impl BundleDocument {
@@ -144,7 +193,7 @@ impl BundleDocument {
     pub fn current(&self) -> Option<&BundleSequence> {
         self.sequences
             .iter()
-            .filter(|it| it.withdrawn.is_none() && it.state != BundleState::Withdrawn)
+            .filter(|it| !it.is_withdrawn())
             .max_by_key(|it| it.sequence)
     }
 }

@@ -1,12 +1,14 @@
 //! Bodies of the small write requests: yank, matrix, bundles; and search results.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use provisioning_package::{BundleName, Digest, ExtensionType, Kind, PackageName, Target};
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::BundleState;
+use crate::bundle::{BundleSequence, BundleState, ChannelHead};
 use crate::index::{PackageState, Yanked};
 
 /// Body of `PUT packages/{kind}/{name}/versions/{version}/yank`.
@@ -94,8 +96,69 @@ pub struct PublishBundle {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<crate::openapi::BundleNameText>))]
     pub upgrades_from: Vec<BundleName>,
-    /// The state to publish it in.
-    pub state: BundleState,
+    /// The state to publish it in; the registry decides where it is absent.
+    #[serde(default)]
+    pub state: Option<BundleState>,
+}
+
+/// Body of `POST bundles/{name}/promote`: move a sequence through its gates.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct PromoteBundle {
+    /// Which sequence; the newest that was not withdrawn where absent.
+    #[serde(default)]
+    pub sequence: Option<u64>,
+    /// How far; the next state where absent.
+    #[serde(default)]
+    pub to: Option<BundleState>,
+    /// Gates that it passes although their evidence does not say so.
+    #[serde(default)]
+    pub waivers: Vec<Waiver>,
+    /// The day until which it is supported, for a promotion to `lts` of a sequence that was
+    /// published without one.
+    #[serde(default)]
+    pub lts_until: Option<Date>,
+}
+
+/// A gate that is passed on somebody's word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Waiver {
+    /// The gate: `tests` or `upgrades`.
+    pub gate: String,
+    /// Why, for people; it is shown with the bundle and in the audit log.
+    pub reason: String,
+}
+
+/// Body of `POST bundles/{name}/withdraw`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WithdrawBundle {
+    /// Which sequence; every one where absent.
+    #[serde(default)]
+    pub sequence: Option<u64>,
+    /// Why, for everyone who has it installed.
+    pub reason: String,
+    /// The bundle to use instead.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<crate::openapi::BundleNameText>))]
+    pub replacement: Option<BundleName>,
+}
+
+/// Answer of `POST bundles/{name}/promote` and `…/withdraw`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BundleMoved {
+    /// The bundle.
+    #[cfg_attr(feature = "openapi", schema(value_type = crate::openapi::BundleNameText))]
+    pub name: BundleName,
+    /// The sequences that moved, as they are now.
+    pub sequences: Vec<BundleSequence>,
+    /// What each channel points at now.
+    #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, ChannelHead>))]
+    pub channels: BTreeMap<BundleName, ChannelHead>,
+    /// The registry's serial after it.
+    pub serial: u64,
 }
 
 /// One member of a bundle that is being published; the registry adds the digests.

@@ -2,12 +2,13 @@
 //!
 //! Serde shapes, paths and error codes, and nothing that acts: no I/O, no async. The read
 //! side (`index`, `discovery`, `bundle`, `paths`) is static files; the write side
-//! (`session`, `settings`, `identity`, `token`, `trusted`, `life`, `command`, `problem`) is JSON over HTTP under `api/v1/`.
+//! (`session`, `settings`, `identity`, `token`, `trusted`, `life`, `command`, `evidence`, `update`, `problem`) is JSON over HTTP under `api/v1/`.
 
 pub mod bundle;
 pub mod command;
 pub mod discovery;
 pub mod event;
+pub mod evidence;
 pub mod identity;
 pub mod index;
 pub mod life;
@@ -22,4 +23,5 @@ pub mod settings;
 pub mod token;
 pub mod trust;
 pub mod trusted;
+pub mod update;
 pub mod webhook;

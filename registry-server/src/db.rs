@@ -25,6 +25,7 @@ pub(crate) mod archives;
 pub(crate) mod audit;
 pub(crate) mod bundles;
 pub(crate) mod downloads;
+pub(crate) mod evidence;
 mod flush;
 mod fresh;
 mod keys;
@@ -44,6 +45,7 @@ pub(crate) mod signing;
 pub(crate) mod switches;
 pub(crate) mod tokens;
 pub(crate) mod trusted;
+pub(crate) mod updates;
 pub(crate) mod upkeep;
 pub(crate) mod versions;
 pub(crate) mod webhooks;
@@ -205,6 +207,11 @@ impl Db {
     /// The connections that readers use.
     pub(crate) const fn pool(&self) -> &AnyPool {
         &self.pool
+    }
+
+    /// A connection for questions that take several statements.
+    pub(crate) async fn reading(&self) -> Result<sqlx::pool::PoolConnection<Any>, DbError> {
+        Ok(self.pool.acquire().await?)
     }
 
     /// Starts a change of the registry; its serial is the next one.

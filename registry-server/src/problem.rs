@@ -112,12 +112,16 @@ codes! {
     IdentityInvalid, "identity-invalid", UNPROCESSABLE_ENTITY, "that is no right name, scope, role or time";
     /// An operator holds the caller or the package back.
     Blocked, "blocked", FORBIDDEN, "an operator holds this back";
+    /// The evidence is signed by nobody whose evidence counts.
+    TesterUnknown, "tester-unknown", FORBIDDEN, "nobody whose evidence counts signed this";
     /// Nothing is there.
     NotFound, "not-found", NOT_FOUND, "there is nothing here";
     /// No such session.
     SessionUnknown, "session-unknown", NOT_FOUND, "there is no such publish session";
     /// No such package or version.
     VersionUnknown, "version-unknown", NOT_FOUND, "there is no such version";
+    /// No such bundle or sequence.
+    BundleUnknown, "bundle-unknown", NOT_FOUND, "there is no such bundle";
     /// The path exists, the method does not.
     MethodNotAllowed, "method-not-allowed", METHOD_NOT_ALLOWED, "the method is not allowed here";
     /// The body stalled.
@@ -152,6 +156,14 @@ codes! {
     Unsigned, "unsigned", CONFLICT, "signatures are missing";
     /// The bundle's state would go backwards.
     BundleState, "bundle-state", CONFLICT, "the bundle cannot go back to that state";
+    /// A gate does not let the bundle through.
+    GateClosed, "gate-closed", CONFLICT, "a gate does not let the bundle through";
+    /// Nothing waits in testing that the update could collect.
+    UpdateEmpty, "update-empty", CONFLICT, "nothing in testing belongs into the update";
+    /// The conditions of the update do not hold.
+    UpdateNotReady, "update-not-ready", CONFLICT, "the update's conditions do not hold";
+    /// The update is stable or rejected.
+    UpdateEnded, "update-ended", CONFLICT, "the update has ended";
     /// More bytes than the route takes.
     BodyTooLarge, "body-too-large", PAYLOAD_TOO_LARGE, "the request's body is too large";
     /// The request's path is too long.
@@ -192,6 +204,8 @@ codes! {
     BundleInvalid, "bundle-invalid", UNPROCESSABLE_ENTITY, "the bundle is refused";
     /// The caller asks too often.
     RateLimited, "rate-limited", TOO_MANY_REQUESTS, "too many requests";
+    /// The evidence contradicts itself or its signature.
+    EvidenceInvalid, "evidence-invalid", UNPROCESSABLE_ENTITY, "the evidence is refused";
     /// A failure of ours.
     Internal, "internal", INTERNAL_SERVER_ERROR, "the registry failed";
     /// The change is acknowledged in the database but not readable yet.

@@ -40,6 +40,7 @@ pub fn table() -> Vec<Route> {
     table.extend(table::publishing());
     table.extend(table::life());
     table.extend(table::identity());
+    table.extend(table::releasing());
     table.extend(table::administration());
     table.extend(table::trust());
     table.extend(table::webhooks());

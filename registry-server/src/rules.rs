@@ -6,6 +6,7 @@ pub(crate) mod bundle;
 pub(crate) mod client_address;
 pub(crate) mod declaration;
 pub(crate) mod deletion;
+pub(crate) mod evidence;
 pub(crate) mod gate;
 pub(crate) mod grant;
 pub(crate) mod manifest;

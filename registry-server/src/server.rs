@@ -23,6 +23,7 @@ use crate::problem::{ServerError, chain};
 use crate::read_side::Opening;
 use crate::router::router;
 use crate::routes::events::LISTENERS_MAX;
+use crate::routes::updates;
 use crate::settings::{Limits, Settings};
 use crate::settling::{self, Fresh};
 use crate::setup::{DataFolder, SetupError};
@@ -39,6 +40,8 @@ const LEASE_EVERY: Duration = Duration::from_secs(5);
 const FOLLOW_EVERY: Duration = Duration::from_millis(100);
 /// How often files are made durable that were written without waiting for the disk.
 const SETTLE_EVERY: Duration = Duration::from_secs(1);
+/// How often updates are looked at whose conditions may hold by now: days pass slowly.
+const PUSH_UPDATES_EVERY: Duration = Duration::from_mins(10);
 /// How often changes are looked for that are kept but not readable (a full disk, say).
 const CATCH_UP_EVERY: Duration = Duration::from_secs(5);
 
@@ -286,6 +289,12 @@ fn start_jobs(app: &App) -> Vec<JoinHandle<()>> {
             app.read_side.mend_timestamp(&app).await
         }),
     ];
+    jobs.push(every(
+        app,
+        PUSH_UPDATES_EVERY,
+        "pushing updates",
+        |app| async move { updates::push_ready(&app).await },
+    ));
     if app.storage.can_forget() {
         jobs.push(every(
             app,

@@ -10,7 +10,7 @@ use crate::shelf::{bundle, index, matrix, request};
 
 fn sequence(number: u64, core: &str, state: BundleState) -> BundleSequence {
     let mut request = request(&[&format!("core@{core}")]);
-    request.state = state;
+    request.state = Some(state);
     compose(&bundle("any"), &request, number, &matrix(), &index())
         .unwrap()
         .0
@@ -75,6 +75,7 @@ fn what_was_withdrawn_or_has_ended_heads_nothing() {
     withdrawn.withdrawn = Some(Withdrawn {
         reason: "breaks".to_owned(),
         at: jiff::Timestamp::UNIX_EPOCH,
+        replacement: None,
     });
     let mut ended = sequence(1, "3.1.0", BundleState::Lts);
     ended.state = BundleState::Eol;

@@ -1,8 +1,6 @@
 //! What may be published, what is refused, and what a refusal says.
 
-use provisioning_bundles::{
-    check, compose, default_state, foreign_digests, from_draft, same_members, wanted,
-};
+use provisioning_bundles::{check, compose, foreign_digests, from_draft, same_members, wanted};
 use provisioning_compat::{MemoryIndex, Owner, Request, VersionsToml, solve};
 use provisioning_package::{Target, Version};
 use provisioning_registry_api::bundle::BundleState;
@@ -31,7 +29,7 @@ fn the_sample_bundles_are_publishable_with_every_digest_filled_in() {
     }
     let called = bundle("stable-3.2");
     let draft = &read.bundles[&called];
-    let request = from_draft(draft, default_state(draft));
+    let request = from_draft(draft, None);
     let (sequence, warnings) = compose(&called, &request, 7, &read.matrix, &index()).unwrap();
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(
@@ -55,7 +53,7 @@ fn a_draft_with_an_end_of_support_is_published_as_lts_with_its_warnings() {
     let read = sample();
     let called = bundle("lts-3.1");
     let draft = &read.bundles[&called];
-    let request = from_draft(draft, default_state(draft));
+    let request = from_draft(draft, None);
     let (sequence, warnings) = compose(&called, &request, 1, &read.matrix, &index()).unwrap();
     assert_eq!(sequence.state, BundleState::Lts);
     insta::assert_snapshot!(warnings.join("\n"), @"core 3.1.5, platform 2.4.8 are unlisted: the compatibility matrix has no row for them, so nothing was said about what goes with them");
@@ -142,7 +140,7 @@ fn a_bundle_may_not_take_the_name_of_a_channel_or_a_package() {
 #[test]
 fn forms_that_make_no_sense_are_refused_all_at_once() {
     let mut odd = request(&["core@3.2.1", "core@3.2.0", "client@1.0.0"]);
-    odd.state = BundleState::Eol;
+    odd.state = Some(BundleState::Eol);
     insta::assert_snapshot!(problems(&odd, &index()), @r"
     bundle-state: a bundle cannot be published as `eol`; use `testing`, `candidate`, `stable` or `lts`
     bundle-member-twice: member `core` is named more than once; keep one version of it
@@ -161,7 +159,7 @@ fn the_same_content_again_is_the_same_whatever_its_state() {
     };
     let first = composed(&request(&["core@3.2.1", "redis@1.1.0"]), 1);
     let mut promoted = request(&["redis@1.1.0", "core@3.2.1"]);
-    promoted.state = BundleState::Lts;
+    promoted.state = Some(BundleState::Lts);
     assert!(same_members(&first, &composed(&promoted, 2)));
     assert!(!same_members(
         &first,
@@ -211,7 +209,7 @@ fn a_draft_keeps_its_optional_members_and_promises() {
     let text = "[bundles.x]\ncore = \"3.2.1\"\noptional = [\"redis@1.1.0\"]\n\
                 targets = [\"linux-arm64\"]\nupgrades-from = [\"lts-3.1\"]\n";
     let read = VersionsToml::parse(text, None).unwrap();
-    let request = from_draft(&read.bundles[&bundle("x")], BundleState::Testing);
+    let request = from_draft(&read.bundles[&bundle("x")], Some(BundleState::Testing));
     assert_eq!(request.title, "x");
     assert_eq!(request.targets, [Target::LinuxArm64]);
     assert_eq!(request.upgrades_from, [bundle("lts-3.1")]);

@@ -124,7 +124,7 @@ pub(crate) fn request(members: &[&str]) -> PublishBundle {
         targets: Vec::new(),
         members: members.iter().map(|it| declared(it)).collect(),
         upgrades_from: Vec::new(),
-        state: BundleState::Stable,
+        state: Some(BundleState::Stable),
     }
 }
 

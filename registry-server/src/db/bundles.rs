@@ -37,19 +37,19 @@ impl Db {
     }
 }
 
-/// The newest sequence of one bundle.
-pub(crate) async fn newest_sequence(
+/// Every sequence of one bundle, oldest first.
+pub(crate) async fn sequences(
     connection: &mut AnyConnection,
     bundle: &BundleName,
-) -> Result<Option<BundleSequence>, DbError> {
-    let row: Option<(String,)> = sqlx::query_as(
-        "SELECT document FROM bundle_sequences WHERE bundle = $1 ORDER BY sequence DESC LIMIT 1",
-    )
-    .bind(bundle.as_str().to_owned())
-    .fetch_optional(connection)
-    .await?;
-    row.map(|(document,)| from_json(&document, "a bundle's sequence"))
-        .transpose()
+) -> Result<Vec<BundleSequence>, DbError> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT document FROM bundle_sequences WHERE bundle = $1 ORDER BY sequence")
+            .bind(bundle.as_str().to_owned())
+            .fetch_all(connection)
+            .await?;
+    rows.iter()
+        .map(|(document,)| from_json(document, "a bundle's sequence"))
+        .collect()
 }
 
 /// Writes a sequence; one of the same number (its state moved) is replaced.

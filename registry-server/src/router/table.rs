@@ -6,6 +6,7 @@ mod identity;
 mod life;
 mod publishing;
 mod reading;
+mod releasing;
 mod trust;
 mod webhooks;
 
@@ -14,5 +15,6 @@ pub(super) use identity::identity;
 pub(super) use life::life;
 pub(super) use publishing::publishing;
 pub(super) use reading::reading;
+pub(super) use releasing::releasing;
 pub(super) use trust::trust;
 pub(super) use webhooks::webhooks;

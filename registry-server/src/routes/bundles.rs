@@ -1,21 +1,26 @@
 //! `POST /api/v1/bundles/{name}`: publishes the next sequence of a bundle.
 
+use std::collections::BTreeSet;
+
 use axum::extract::{Path, State};
 use axum::{Extension, Json};
-use provisioning_compat::{Matrix, VersionsToml};
+use provisioning_bundles::{default_state, gates_now};
+use provisioning_compat::VersionsToml;
 use provisioning_package::BundleName;
 use provisioning_registry_api::bundle::BundleSequence;
 use provisioning_registry_api::command::{BundlePublished, PublishBundle};
 
 use super::body::JsonBody;
+use super::evidence::about;
 use super::matrix::whole_index;
 use crate::app::App;
-use crate::db::bundles::{newest_sequence, put_sequence};
+use crate::db::bundles::{put_sequence, sequences};
+use crate::db::evidence::has_testers;
 use crate::db::packages::{Holder, claim_name};
 use crate::problem::{Code, Refusal, ServerError};
 use crate::read_side::Subject;
 use crate::rules::access::Principal;
-use crate::rules::bundle::{Step, check_name, step};
+use crate::rules::bundle::{Step, check_gates, check_name, state_where_none_is_named, step};
 use crate::rules::text::{self, TITLE_CHARS_MAX};
 use crate::signing;
 
@@ -27,8 +32,7 @@ pub(crate) async fn publish(
     Path(name): Path<String>,
     JsonBody(asked): JsonBody<PublishBundle>,
 ) -> Result<Json<BundlePublished>, ServerError> {
-    let name = BundleName::parse(&name)
-        .map_err(|error| Refusal::new(Code::BundleInvalid, error.to_string()))?;
+    let name = parse_name(&name)?;
     check_name(&name)?;
     text::check(Code::BundleInvalid, "title", &asked.title, TITLE_CHARS_MAX)?;
     let acting = app.clone();
@@ -64,10 +68,23 @@ async fn commit(
         )
         .into());
     }
-    let newest = newest_sequence(tx.connection(), name).await?;
+    let newest = sequences(tx.connection(), name).await?.pop();
+    let is_gated = has_testers(tx.connection()).await?;
+    let unnamed = state_where_none_is_named(default_state(asked), is_gated);
+    let request = PublishBundle {
+        state: Some(asked.state.unwrap_or(unnamed)),
+        ..asked.clone()
+    };
     // Other changes wait for this transaction, so what is read now holds when it commits.
-    let (composed, warnings) = compose(app, name, asked, newest.as_ref()).await?;
-    match (step(newest.as_ref(), &composed)?, newest) {
+    let (mut composed, warnings) = compose(app, name, &request, newest.as_ref()).await?;
+    // What was tested before it was published counts.
+    let known = about(&mut tx, name).await?;
+    composed.gates = gates_now(&composed, &draft_tests(app, name).await?, &known);
+    let step = step(newest.as_ref(), &composed, asked.state.is_some())?;
+    if step != Step::Same {
+        check_gates(composed.state, is_gated)?;
+    }
+    match (step, newest) {
         (Step::Same, Some(newest)) => {
             tx.rollback().await?;
             return Ok((newest, warnings, app.db.serial().await?));
@@ -97,10 +114,42 @@ async fn finish(
     sequence: &BundleSequence,
 ) -> Result<u64, ServerError> {
     let subject = format!("{name} {}", sequence.sequence);
-    let detail = format!("{:?}", sequence.state).to_lowercase();
-    tx.audit(now, principal.name(), "publish-bundle", &subject, &detail);
+    tx.audit(
+        now,
+        principal.name(),
+        "publish-bundle",
+        &subject,
+        sequence.state.as_str(),
+    );
     tx.add_job(&Subject::Bundles.text()).await?;
     Ok(tx.commit().await?)
+}
+
+/// A bundle's name in a path.
+pub(crate) fn parse_name(text: &str) -> Result<BundleName, Refusal> {
+    BundleName::parse(text).map_err(|error| Refusal::new(Code::BundleInvalid, error.to_string()))
+}
+
+/// The checks that the bundle's draft names in the matrix in force.
+pub(crate) async fn draft_tests(
+    app: &App,
+    name: &BundleName,
+) -> Result<BTreeSet<String>, ServerError> {
+    let drafts = versions_toml(app).await?.bundles;
+    Ok(drafts
+        .get(name)
+        .map(|it| it.tests.keys().cloned().collect())
+        .unwrap_or_default())
+}
+
+/// The matrix in force, with its drafts.
+async fn versions_toml(app: &App) -> Result<VersionsToml, ServerError> {
+    match app.db.matrix_text().await? {
+        None => Ok(VersionsToml::default()),
+        Some(text) => VersionsToml::parse(&text, None).map_err(|_| {
+            ServerError::Failed("the matrix in force does not parse any more".to_owned())
+        }),
+    }
 }
 
 async fn compose(
@@ -110,16 +159,7 @@ async fn compose(
     newest: Option<&BundleSequence>,
 ) -> Result<(BundleSequence, Vec<String>), ServerError> {
     let index = whole_index(app).await?;
-    let matrix = match app.db.matrix_text().await? {
-        None => Matrix::default(),
-        Some(text) => {
-            VersionsToml::parse(&text, None)
-                .map_err(|_| {
-                    ServerError::Failed("the matrix in force does not parse any more".to_owned())
-                })?
-                .matrix
-        }
-    };
+    let matrix = versions_toml(app).await?.matrix;
     let number = newest.map_or(1, |it| it.sequence + 1);
     provisioning_bundles::compose(name, asked, number, &matrix, &index).map_err(|problems| {
         let causes: Vec<String> = problems.iter().map(ToString::to_string).collect();

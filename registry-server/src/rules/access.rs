@@ -54,6 +54,14 @@ pub enum Action {
     MakeOwn,
     /// Saying who belongs to a team.
     ChangeTeam,
+    /// Moving a bundle through its gates, or taking it back.
+    PromoteBundle,
+    /// Sending evidence of a test, which its tester signed.
+    SubmitEvidence,
+    /// Deciding whose evidence counts.
+    ManageTesters,
+    /// Saying whether an update works.
+    CommentUpdate,
 }
 
 /// What an action is about.
@@ -182,12 +190,16 @@ const fn scopes(action: Action) -> &'static [Scope] {
         Action::PublishNew => &[Scope::PublishNew],
         Action::Yank | Action::Describe => &[Scope::Yank],
         Action::ChangeOwners | Action::TrustPublisher | Action::ChangeTeam => &[Scope::Owners],
-        Action::PushMatrix | Action::PublishBundle => &[Scope::Bundles],
+        Action::PushMatrix | Action::PublishBundle | Action::PromoteBundle => &[Scope::Bundles],
+        Action::SubmitEvidence | Action::CommentUpdate => &[Scope::Bundles, Scope::Publish],
         // The key that signs is the right that counts: this only keeps strangers from looking.
         Action::SignRelease => &[Scope::Publish, Scope::Bundles],
         Action::Moderate => &[Scope::Moderate],
         // A token that leaks must not make others that outlive it.
-        Action::DeleteVersion | Action::Administer | Action::MakeOwn => &[Scope::Admin],
+        // Whoever publishes bundles does not also choose who judges them.
+        Action::DeleteVersion | Action::Administer | Action::MakeOwn | Action::ManageTesters => {
+            &[Scope::Admin]
+        }
     }
 }
 
@@ -264,12 +276,15 @@ fn check_user(user: &TokenUser, action: Action, subject: Subject<'_>) -> Result<
         | Action::Exchange
         | Action::OwnAccount
         | Action::MakeOwn
-        | Action::ReadSession => (true, ""),
-        Action::PushMatrix | Action::PublishBundle | Action::SignRelease => {
+        | Action::ReadSession
+        // Evidence is believed for its signature, and a comment has one voice a user.
+        | Action::SubmitEvidence
+        | Action::CommentUpdate => (true, ""),
+        Action::PushMatrix | Action::PublishBundle | Action::PromoteBundle | Action::SignRelease => {
             (is_release_engineer, "a release engineer")
         }
         Action::Moderate => (is_moderator, "a moderator"),
-        Action::Administer => (false, "an administrator"),
+        Action::Administer | Action::ManageTesters => (false, "an administrator"),
         Action::ChangeTeam => match subject {
             Subject::Team(role) => (
                 role == Some(TeamRole::Maintainer),
@@ -336,6 +351,10 @@ fn in_package(action: Action, kind: Kind, role: Option<PackageRole>) -> (bool, &
         | Action::PushMatrix
         | Action::PublishBundle
         | Action::SignRelease
+        | Action::PromoteBundle
+        | Action::SubmitEvidence
+        | Action::ManageTesters
+        | Action::CommentUpdate
         | Action::Moderate
         | Action::Administer
         | Action::OwnAccount
@@ -384,7 +403,7 @@ impl Principal {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 23] = [
         Self::Read,
         Self::Exchange,
         Self::Publish,
@@ -404,6 +423,10 @@ impl Action {
         Self::OwnAccount,
         Self::MakeOwn,
         Self::ChangeTeam,
+        Self::PromoteBundle,
+        Self::SubmitEvidence,
+        Self::ManageTesters,
+        Self::CommentUpdate,
     ];
 }
 

@@ -1,7 +1,7 @@
 //! When a bundle that is published again is the same one, and how far its state may move.
 
 use provisioning_package::{BundleName, CHANNELS, Kind};
-use provisioning_registry_api::bundle::BundleSequence;
+use provisioning_registry_api::bundle::{BundleSequence, BundleState};
 
 use crate::problem::{Code, Refusal};
 
@@ -33,16 +33,47 @@ pub(crate) fn check_name(name: &BundleName) -> Result<(), Refusal> {
     ))
 }
 
+/// The state that a bundle is published in where nobody names one.
+pub(crate) const fn state_where_none_is_named(
+    without_gates: BundleState,
+    is_gated: bool,
+) -> BundleState {
+    if is_gated {
+        BundleState::Testing
+    } else {
+        without_gates
+    }
+}
+
+/// Where somebody's evidence counts, nothing gets past a gate by being published there.
+pub(crate) fn check_gates(state: BundleState, is_gated: bool) -> Result<(), Refusal> {
+    if !is_gated || state < BundleState::Candidate {
+        return Ok(());
+    }
+    let word = state.as_str();
+    Err(Refusal::new(
+        Code::GateClosed,
+        format!("this registry has testers, so a bundle becomes `{word}` through its gates"),
+    )
+    .hint("leave out `--state`: it is published as `testing`")
+    .hint("`provisioning bundle test NAME --submit`, then `provisioning bundle promote NAME`"))
+}
+
 /// Compares what is published with the newest sequence.
 pub(crate) fn step(
     newest: Option<&BundleSequence>,
     composed: &BundleSequence,
+    is_state_named: bool,
 ) -> Result<Step, Refusal> {
     let Some(newest) = newest else {
         return Ok(Step::New);
     };
-    if !is_same_content(newest, composed) || newest.withdrawn.is_some() {
+    if !is_same_content(newest, composed) || newest.is_withdrawn() {
         return Ok(Step::New);
+    }
+    if !is_state_named {
+        // Published again as it is: how far it has come stays.
+        return Ok(Step::Same);
     }
     match composed.state.cmp(&newest.state) {
         std::cmp::Ordering::Equal => Ok(Step::Same),

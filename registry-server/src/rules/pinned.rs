@@ -42,6 +42,9 @@ pub(crate) fn judged(sequence: &BundleSequence, verdict: &str, now: Timestamp) -
         verdict: verdict.to_owned(),
         evidence: None,
         when: Some(now),
+        target: None,
+        by: None,
+        reason: None,
     });
     next
 }

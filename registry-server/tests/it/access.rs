@@ -35,11 +35,13 @@ const fn other_scope(action: Action) -> Option<Scope> {
         | Action::Yank => Some(Scope::Bundles),
         Action::PushMatrix
         | Action::PublishBundle
+        | Action::PromoteBundle
+        | Action::ManageTesters
         | Action::Moderate
         | Action::DeleteVersion
         | Action::MakeOwn
         | Action::Administer => Some(Scope::Publish),
-        Action::SignRelease => Some(Scope::Yank),
+        Action::SignRelease | Action::SubmitEvidence | Action::CommentUpdate => Some(Scope::Yank),
     }
 }
 
@@ -54,6 +56,8 @@ const fn is_open_to_users(action: Action) -> bool {
             | Action::PublishNew
             | Action::PublishVersion
             | Action::ReadSession
+            | Action::SubmitEvidence
+            | Action::CommentUpdate
     )
 }
 

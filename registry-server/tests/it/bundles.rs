@@ -7,7 +7,7 @@ use reqwest::Method;
 
 use crate::registry::{Registry, answer, archive, json, problem};
 
-fn bundle(members: &[&str]) -> PublishBundle {
+pub(crate) fn bundle(members: &[&str]) -> PublishBundle {
     let members = members.iter().map(|spec| {
         let (name, version) = spec.split_once('@').unwrap();
         DeclaredMember {
@@ -23,7 +23,7 @@ fn bundle(members: &[&str]) -> PublishBundle {
         targets: Vec::new(),
         members: members.collect(),
         upgrades_from: Vec::new(),
-        state: BundleState::Stable,
+        state: Some(BundleState::Stable),
     }
 }
 
@@ -102,14 +102,14 @@ async fn bundles_and_packages_cannot_share_a_name() {
 async fn a_published_state_moves_forward_only() {
     let registry = with_core().await;
     let mut sent = bundle(&["core@3.1.0"]);
-    sent.state = BundleState::Testing;
+    sent.state = Some(BundleState::Testing);
     let done = registry.send(Method::POST, "bundles/b-1", &sent).await;
     assert_eq!(answer::<BundlePublished>(done).await.unwrap().sequence, 1);
-    sent.state = BundleState::Stable;
+    sent.state = Some(BundleState::Stable);
     let done = registry.send(Method::POST, "bundles/b-1", &sent).await;
     let done: BundlePublished = answer(done).await.unwrap();
     assert_eq!((done.sequence, done.state), (1, BundleState::Stable));
-    sent.state = BundleState::Testing;
+    sent.state = Some(BundleState::Testing);
     let refused = registry.send(Method::POST, "bundles/b-1", &sent).await;
     assert_eq!(problem(refused).await.code, "bundle-state");
 }

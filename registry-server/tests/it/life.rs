@@ -214,7 +214,7 @@ async fn publish_bundle(registry: &Registry) {
         targets: Vec::new(),
         members: vec![member("core"), member("redis")],
         upgrades_from: Vec::new(),
-        state: BundleState::Stable,
+        state: Some(BundleState::Stable),
     };
     let done = registry.send(Method::POST, "bundles/small", &bundle).await;
     answer::<BundlePublished>(done).await.unwrap();

@@ -9,6 +9,7 @@ mod crash;
 mod database;
 mod documentation;
 mod fuzz;
+mod gates;
 mod identity;
 mod life;
 mod limits;

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use provisioning_compat::BundleDraft;
 use provisioning_installers::{Prefix, current_if_whole};
-use provisioning_package::BundleName;
+use provisioning_package::{BundleName, PackageName};
 use provisioning_registry_api::bundle::BundleState;
 
 use super::draft;
@@ -25,7 +25,8 @@ pub(crate) struct Args {
     name: BundleName,
     #[command(flatten)]
     file: FileArgs,
-    /// How far it has come [default: `lts` with an `lts-until`, else `stable`]
+    /// How far it has come [default: `testing` where the registry has testers; else `lts` with
+    /// an `lts-until`, `stable` without]
     #[arg(long)]
     state: Option<State>,
 }
@@ -54,13 +55,20 @@ impl From<State> for BundleState {
 
 /// What was tried with a working copy was not what would be published.
 fn refuse_linked(draft: &BundleDraft, context: &Context) -> Outcome<()> {
+    let members = draft.members.iter().chain(&draft.optional);
+    let names: Vec<PackageName> = members.map(|(name, _)| name.clone()).collect();
+    refuse_linked_names(&names, context)
+}
+
+/// The same for any packages.
+pub(crate) fn refuse_linked_names(names: &[PackageName], context: &Context) -> Outcome<()> {
     let Ok(prefix) = context.settings.prefix() else {
         return Ok(());
     };
     let current = current_if_whole(&Prefix::new(prefix))?;
-    let members = draft.members.iter().chain(&draft.optional);
-    let linked: Vec<_> = members
-        .filter_map(|(name, _)| current.as_ref()?.linked(name))
+    let linked: Vec<_> = names
+        .iter()
+        .filter_map(|name| current.as_ref()?.linked(name))
         .collect();
     let Some(first) = linked.first() else {
         return Ok(());
@@ -86,11 +94,7 @@ fn refuse_linked(draft: &BundleDraft, context: &Context) -> Outcome<()> {
 pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
     let file = MatrixFile::read(&args.file.file, context)?;
     let draft = draft(&file, &args.name)?;
-    let default = match draft.lts_until {
-        Some(_) => BundleState::Lts,
-        None => BundleState::Stable,
-    };
-    let state = args.state.map_or(default, BundleState::from);
+    let state = args.state.map(BundleState::from);
     refuse_linked(draft, context)?;
     let api = WriteClient::open(context).await?;
     let request = provisioning_bundles::from_draft(draft, state);
@@ -102,7 +106,12 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
         context.output.note(crate::signing::AWAITING_SIGNATURE);
     }
     context.output.result(&published, |out| {
-        write!(out, "published {} #{}", published.name, published.sequence)?;
+        let state = published.state.as_str();
+        write!(
+            out,
+            "published {} #{} as {state}",
+            published.name, published.sequence
+        )?;
         let channels: Vec<&str> = published.channels.iter().map(BundleName::as_str).collect();
         match channels.as_slice() {
             [] => writeln!(out),

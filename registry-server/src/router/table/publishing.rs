@@ -193,6 +193,7 @@ fn combinations() -> Vec<Route> {
                 .refuses(&[
                     Code::BundleInvalid,
                     Code::BundleState,
+                    Code::GateClosed,
                     Code::NameTaken,
                     Code::NotVisibleYet,
                 ]),
