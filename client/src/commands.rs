@@ -47,6 +47,7 @@ mod package;
 mod pin;
 mod publish;
 mod registry_command;
+mod release;
 mod resolve;
 mod rollback;
 mod search;
@@ -59,11 +60,16 @@ mod trust;
 mod uninstall;
 mod unlink;
 mod unpin;
+mod update;
 mod upgrade;
 mod verify;
 mod why;
 mod workspace;
 mod yank;
+
+pub(crate) use compat::MatrixFile;
+pub(crate) use package::{place, refused};
+pub(crate) use publish::target_of;
 
 /// Install, upgrade and roll back a product that is built in many repositories, as one.
 ///
@@ -143,7 +149,13 @@ enum Command {
     /// Ask, check, push and show the compatibility matrix
     #[command(subcommand)]
     Compat(compat::Action),
-    /// Check, publish and show bundles
+    /// Move bundles from testing to stable together
+    #[command(subcommand)]
+    Update(update::Action),
+    /// Plan and run releases, write their notes and pipelines
+    #[command(subcommand)]
+    Release(release::Action),
+    /// Create, test, publish, promote and compare bundles
     #[command(subcommand)]
     Bundle(bundle::Action),
     /// Show what is believed of the registry, and sign for it
@@ -286,6 +298,8 @@ async fn dispatch(command: &Command, context: &Context) -> Outcome<Exit> {
         Command::Deprecate(args) => deprecate::run(args, context).await,
         Command::Owner(action) => owner::run(action, context).await,
         Command::Compat(action) => compat::run(action, context).await,
+        Command::Update(action) => update::run(action, context).await,
+        Command::Release(action) => release::run(action, context).await,
         Command::Bundle(action) => bundle::run(action, context).await,
         Command::Trust(action) => trust::run(action, context).await,
         Command::Registry(action) => registry_command::run(action, context),

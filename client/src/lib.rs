@@ -18,6 +18,9 @@
 //! | `copying` | mirrors, exported files and imports |
 //! | `planning` | from what a user wants to a plan |
 //! | `transaction` | from a plan to an install |
+//! | `matrix_edit` | a `versions.toml` changed as its authors would |
+//! | `releasing` | packages released from their repositories, step by step |
+//! | `trial` | versions tried together before anybody relies on them |
 //! | `shell_files` | completions and manual pages in the prefix |
 //! | `commands` | the tree of commands, and one file for each |
 
@@ -28,14 +31,17 @@ mod credentials;
 mod durable;
 mod env;
 mod failure;
+mod matrix_edit;
 mod output;
 mod planning;
 mod prompt;
 mod registry;
+mod releasing;
 mod settings;
 mod shell_files;
 mod signing;
 mod transaction;
+mod trial;
 mod write_api;
 
 pub use commands::run;

@@ -31,7 +31,7 @@ pub(crate) use lockfile::{Workspace, other_registry};
 pub(crate) use registry::{Registry, copy_of};
 pub(crate) use removal::unneeded_without;
 pub(crate) use solving::{Moves, SolveOptions, fresh, no_solution, solve, standing};
-pub(crate) use specs::{Asked, ask};
+pub(crate) use specs::{Asked, ask, news_of};
 
 /// A command that changes what is installed, as data.
 #[derive(Debug, Clone)]

@@ -7,14 +7,17 @@ use std::time::Duration;
 
 use provisioning_package::{BundleName, Digest, PackageName, Version};
 use provisioning_registry_api::command::{
-    BundlePublished, MatrixPushed, PublishBundle, PushMatrix, SearchResults, Yank, YankAnswer,
+    BundleMoved, BundlePublished, MatrixPushed, PromoteBundle, PublishBundle, PushMatrix,
+    SearchResults, WithdrawBundle, Yank, YankAnswer,
 };
+use provisioning_registry_api::evidence::{AddTester, EvidenceAccepted, SignedEvidence, Testers};
 use provisioning_registry_api::problem::Problem;
 use provisioning_registry_api::session::{OpenSession, SessionStatus};
 use provisioning_registry_api::trust::{
     AddSignature, MakeOnlineKey, OnlineKeyMade, PutRoles, ReleaseTask, RolesPut, SignatureAdded,
     TrustStatus,
 };
+use provisioning_registry_api::update::{CommentUpdate, CreateUpdate, UpdateList, UpdateStatus};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -210,6 +213,80 @@ impl WriteClient {
     /// Has the registry make a key for a role that it signs itself.
     pub(crate) async fn make_online_key(&self, wanted: &MakeOnlineKey) -> Outcome<OnlineKeyMade> {
         self.call(Method::POST, &["trust", "online-keys"], Some(wanted))
+            .await
+    }
+
+    /// Moves a published bundle through its gates.
+    pub(crate) async fn promote_bundle(
+        &self,
+        name: &BundleName,
+        asked: &PromoteBundle,
+    ) -> Outcome<BundleMoved> {
+        let path = ["bundles", name.as_str(), "promote"];
+        self.call(Method::POST, &path, Some(asked)).await
+    }
+
+    /// Takes a published bundle back.
+    pub(crate) async fn withdraw_bundle(
+        &self,
+        name: &BundleName,
+        asked: &WithdrawBundle,
+    ) -> Outcome<BundleMoved> {
+        let path = ["bundles", name.as_str(), "withdraw"];
+        self.call(Method::POST, &path, Some(asked)).await
+    }
+
+    /// Sends the evidence of a test.
+    pub(crate) async fn submit_evidence(&self, sent: &SignedEvidence) -> Outcome<EvidenceAccepted> {
+        self.call(Method::POST, &["evidence"], Some(sent)).await
+    }
+
+    /// Every update.
+    pub(crate) async fn updates(&self) -> Outcome<UpdateList> {
+        self.call(Method::GET, &["updates"], None::<&()>).await
+    }
+
+    /// One update.
+    pub(crate) async fn update(&self, id: u64) -> Outcome<UpdateStatus> {
+        let path = ["updates", &id.to_string()];
+        self.call(Method::GET, &path, None::<&()>).await
+    }
+
+    /// Collects what waits in testing.
+    pub(crate) async fn create_update(&self, asked: &CreateUpdate) -> Outcome<UpdateStatus> {
+        self.call(Method::POST, &["updates"], Some(asked)).await
+    }
+
+    /// Says whether an update works.
+    pub(crate) async fn comment_update(
+        &self,
+        id: u64,
+        asked: &CommentUpdate,
+    ) -> Outcome<UpdateStatus> {
+        let path = ["updates", &id.to_string(), "comments"];
+        self.call(Method::POST, &path, Some(asked)).await
+    }
+
+    /// Moves every bundle of an update to stable, or none.
+    pub(crate) async fn push_update(&self, id: u64) -> Outcome<UpdateStatus> {
+        let path = ["updates", &id.to_string(), "push"];
+        self.call(Method::POST, &path, None::<&()>).await
+    }
+
+    /// Whose evidence counts.
+    pub(crate) async fn testers(&self) -> Outcome<Testers> {
+        self.call(Method::GET, &["testers"], None::<&()>).await
+    }
+
+    /// Makes somebody's evidence count.
+    pub(crate) async fn add_tester(&self, name: &str, tester: &AddTester) -> Outcome<Testers> {
+        self.call(Method::PUT, &["testers", name], Some(tester))
+            .await
+    }
+
+    /// Makes somebody's evidence count no more.
+    pub(crate) async fn remove_tester(&self, name: &str) -> Outcome<Testers> {
+        self.call(Method::DELETE, &["testers", name], None::<&()>)
             .await
     }
 

@@ -12,6 +12,7 @@ mod changes;
 mod check;
 mod judge;
 mod merge;
+mod prove;
 mod push;
 mod show;
 mod what_if;
@@ -21,6 +22,7 @@ mod what_if;
 pub(crate) enum Action {
     Check(check::Args),
     Push(push::Args),
+    Prove(prove::Args),
     Show(show::Args),
     WhatIf(what_if::Args),
 }
@@ -30,6 +32,7 @@ pub(crate) async fn run(action: &Action, context: &Context) -> Outcome<Exit> {
     match action {
         Action::Check(args) => check::run(args, context).await,
         Action::Push(args) => push::run(args, context).await,
+        Action::Prove(args) => prove::run(args, context).await,
         Action::Show(args) => show::run(args, context).await,
         Action::WhatIf(args) => what_if::run(args, context).await,
     }
@@ -73,10 +76,12 @@ impl MatrixFile {
 
     /// Both files as one text, which is what a registry takes.
     pub(crate) fn merged(&self) -> Outcome<String> {
-        match &self.companion {
-            Some(companion) => merge::merge(&self.text, companion),
-            None => Ok(self.text.clone()),
-        }
+        merge::with_companion(&self.text, self.companion())
+    }
+
+    /// The text of the `compatibility.toml` beside it.
+    pub(crate) fn companion(&self) -> Option<&str> {
+        self.companion.as_deref()
     }
 }
 

@@ -1,13 +1,15 @@
 //! `provisioning outdated`: what is newer than what is installed.
 
 use provisioning_compat::{Outdated, outdated};
-use provisioning_package::Version;
+use provisioning_installers::BundleRequest;
+use provisioning_package::{BundleName, Version};
 use serde::Serialize;
 
+use crate::commands::info::printable;
 use crate::context::Context;
 use crate::failure::{Exit, Outcome};
 use crate::output::Table;
-use crate::planning::{Registry, consult, standing};
+use crate::planning::{Registry, consult, news_of, standing};
 use crate::transaction::installed_now;
 
 /// Show what is newer than what is installed, and what holds it back
@@ -30,28 +32,79 @@ pub(crate) struct Args {
 #[derive(Serialize)]
 struct Document<'a> {
     packages: &'a [Outdated],
+    /// The followed bundle, and what must be heard of it.
+    bundle: Option<Followed>,
+}
+
+#[derive(Serialize)]
+struct Followed {
+    name: BundleName,
+    sequence: u64,
+    channel: Option<BundleName>,
+    news: Option<News>,
+}
+
+#[derive(Serialize)]
+struct News {
+    code: &'static str,
+    message: String,
+    fix: String,
+    #[serde(skip)]
+    is_urgent: bool,
+}
+
+async fn followed(
+    registry: &mut Registry,
+    request: &BundleRequest,
+    context: &Context,
+) -> Outcome<Followed> {
+    let news = news_of(registry, request, context).await?;
+    Ok(Followed {
+        name: request.name.clone(),
+        sequence: request.sequence,
+        channel: request.channel.clone(),
+        news: news.map(|it| News {
+            code: it.code(),
+            message: it.to_string(),
+            fix: it.fix(),
+            is_urgent: it.is_urgent(),
+        }),
+    })
 }
 
 /// Runs it.
 pub(crate) async fn run(args: &Args, context: &Context) -> Outcome<Exit> {
+    let mut bundle = None;
     let mut found = match installed_now(context)? {
         None => Vec::new(),
         Some(current) => {
             let mut request = standing(context, &current);
             request.pre = args.pre;
             let mut registry = Registry::new();
+            if let Some(it) = &current.requests.bundle {
+                bundle = Some(followed(&mut registry, it, context).await?);
+            }
             consult(context, &mut registry, &request, |it| {
                 outdated(&request, it.matrix, it.index, it.cancelled)
             })
             .await?
         }
     };
-    let is_behind = found.iter().any(Outdated::is_behind);
+    let news = bundle.as_ref().and_then(|it| it.news.as_ref());
+    let is_urgent = news.is_some_and(|it| it.is_urgent);
+    let is_behind = is_urgent || found.iter().any(Outdated::is_behind);
     if !args.all {
         found.retain(Outdated::is_behind);
     }
-    let document = Document { packages: &found };
+    let document = Document {
+        packages: &found,
+        bundle,
+    };
     context.output.long_result(&document, |out| {
+        let news = document.bundle.as_ref().and_then(|it| it.news.as_ref());
+        if let Some(news) = news {
+            writeln!(out, "{}\n  {}\n", printable(&news.message), news.fix)?;
+        }
         if found.is_empty() {
             return writeln!(out, "everything is the newest");
         }

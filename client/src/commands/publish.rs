@@ -16,6 +16,8 @@ mod report;
 mod run;
 mod status;
 
+pub(crate) use prepare::target_of;
+
 /// Publish archives, all or none
 ///
 /// Several archives become visible together, or none does. Killed or cut off at any instant, the same command run again finishes the work. The same

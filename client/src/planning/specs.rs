@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::tz::TimeZone;
+use provisioning_bundles::{BundleNews, news};
 use provisioning_installers::{BundleRequest, Requests};
 use provisioning_package::{BundleName, Kind, PackageName, Selector, Spec, Version};
 use provisioning_registry_api::bundle::BundleSequence;
@@ -52,8 +54,21 @@ impl Asked {
                     "the registry has no bundle `{name}` any more; its packages stay as they are"
                 )),
             }
+            asked.hear(context, registry).await;
         }
         Ok(asked)
+    }
+
+    /// Says what must be heard of the followed bundle. What cannot be read is passed over: it
+    /// is no reason to refuse anything.
+    async fn hear(&mut self, context: &Context, registry: &mut Registry) {
+        let Some(followed) = self.requests.bundle.clone() else {
+            return;
+        };
+        let news = news_of(registry, &followed, context).await;
+        if let Ok(Some(news)) = news {
+            self.warnings.push(format!("{news}; {}", news.fix()));
+        }
     }
 
     fn follow(&mut self, found: FoundBundle) {
@@ -143,7 +158,28 @@ pub(crate) async fn ask(
         asked.requests.ask(name.clone(), spec.to_string());
         check_against_bundle(&asked.requests, &name, &spec)?;
     }
+    asked.hear(context, registry).await;
     Ok(asked)
+}
+
+/// What must be heard of the bundle that is followed.
+pub(crate) async fn news_of(
+    registry: &mut Registry,
+    followed: &BundleRequest,
+    context: &Context,
+) -> Outcome<Option<BundleNews>> {
+    let document = registry
+        .reader(context)
+        .await?
+        .bundle(&followed.name)
+        .await?;
+    let today = context.now().to_zoned(TimeZone::UTC).date();
+    Ok(news(
+        &followed.name,
+        followed.sequence,
+        document.as_ref(),
+        today,
+    ))
 }
 
 /// Two specs of one command for one package: both hold. In whatever order they came, they
@@ -235,16 +271,18 @@ async fn find_bundle(
         None => document.current(),
     };
     let Some(sequence) = sequence else {
-        let reason = document
+        let withdrawn = document
             .sequences
             .last()
-            .and_then(|it| it.withdrawn.as_ref())
-            .map_or("nothing of it was published", |it| it.reason.as_str());
+            .and_then(|it| it.withdrawn.as_ref());
+        let reason = withdrawn.map_or("nothing of it was published", |it| it.reason.as_str());
+        let replacement = withdrawn.and_then(|it| it.replacement.as_ref());
         return Err(Failure::new(
             "bundle-withdrawn",
             format!("bundle `{bundle}` is withdrawn: {reason}"),
         )
         .with_exit(Exit::NoSolution)
+        .with_hints(replacement.map(|it| format!("`provisioning install {it}`")))
         .with_hint("`provisioning bundle list` shows the others; nothing was changed"));
     };
     Ok(Some(FoundBundle {

@@ -36,7 +36,7 @@ impl Published {
             let words = arguments[..count].join(" ");
             self.commands.contains_key(&words).then_some(words)
         };
-        (1..=arguments.len().min(2))
+        (1..=arguments.len().min(3))
             .rev()
             .find_map(known)
             .unwrap_or_else(|| panic!("no schema for {arguments:?}"))
@@ -61,7 +61,8 @@ pub(crate) fn check_document(arguments: &[&str], document: &Value) {
     // Global flags and their values may stand before the command.
     let found = (0..arguments.len()).find_map(|place| {
         let rest = &arguments[place..];
-        let words = [rest.len().min(2), 1].map(|count| rest[..count].join(" "));
+        let counts = [3, 2, 1].map(|count| rest.len().min(count));
+        let words = counts.map(|count| rest[..count].join(" "));
         let mut words = words.into_iter();
         words.find(|it| schemas.commands.contains_key(it))
     });
@@ -247,6 +248,26 @@ const RUN_ELSEWHERE: &[&str] = &[
     "trust key paper",
     "trust key restore",
     "trust drill",
+    // gates.rs and release.rs
+    "bundle bisect",
+    "bundle create",
+    "bundle diff",
+    "bundle promote",
+    "bundle test",
+    "bundle tester add",
+    "bundle tester key",
+    "bundle tester list",
+    "bundle tester remove",
+    "bundle withdraw",
+    "compat prove",
+    "release ci",
+    "release notes",
+    "release plan",
+    "release run",
+    "update comment",
+    "update create",
+    "update push",
+    "update status",
     "self uninstall",
     "self update",
     "source copr-build",

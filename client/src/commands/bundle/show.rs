@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use provisioning_package::BundleName;
-use provisioning_registry_api::bundle::{BundleDocument, BundleSequence, BundleState};
+use provisioning_registry_api::bundle::{BundleDocument, BundleSequence, BundleState, Gate};
 
 use super::find;
 use crate::commands::info::printable;
@@ -69,8 +69,31 @@ fn write_head(sequence: &BundleSequence, out: &mut dyn Write) -> io::Result<()> 
     }
     if let Some(withdrawn) = &sequence.withdrawn {
         write!(out, ", withdrawn: {}", printable(&withdrawn.reason))?;
+        if let Some(replacement) = &withdrawn.replacement {
+            write!(out, "; use {replacement}")?;
+        }
     }
-    writeln!(out)
+    writeln!(out)?;
+    for gate in &sequence.gates {
+        writeln!(out, "   {}", gate_line(gate))?;
+    }
+    Ok(())
+}
+
+/// What a gate said, in one line.
+pub(super) fn gate_line(gate: &Gate) -> String {
+    let mut line = format!("gate {}: {}", gate.name, gate.verdict);
+    let by = gate.by.as_deref().map(printable);
+    let reason = gate.reason.as_deref().map(printable);
+    let parts = [
+        gate.target.map(|it| format!(" for {it}")),
+        by.map(|it| format!(", by {it}")),
+        gate.when.map(|it| format!(", {it}")),
+        reason.map(|it| format!(": {it}")),
+        gate.evidence.map(|it| format!(" ({})", it.prefixed())),
+    ];
+    line.extend(parts.into_iter().flatten());
+    line
 }
 
 fn write_members(sequence: &BundleSequence, out: &mut dyn Write) -> io::Result<()> {
@@ -89,13 +112,5 @@ fn write_members(sequence: &BundleSequence, out: &mut dyn Write) -> io::Result<(
 
 /// The word for a state, as JSON writes it.
 pub(super) const fn state_word(state: BundleState) -> &'static str {
-    match state {
-        BundleState::Draft => "draft",
-        BundleState::Testing => "testing",
-        BundleState::Candidate => "candidate",
-        BundleState::Stable => "stable",
-        BundleState::Lts => "lts",
-        BundleState::Eol => "eol",
-        BundleState::Withdrawn => "withdrawn",
-    }
+    state.as_str()
 }

@@ -5,6 +5,14 @@ use toml_edit::{DocumentMut, Item, Table};
 
 use crate::failure::{Failure, Outcome};
 
+/// `text` with the rows of its companion, where there is one.
+pub(super) fn with_companion(text: &str, companion: Option<&str>) -> Outcome<String> {
+    match companion {
+        Some(companion) => merge(text, companion),
+        None => Ok(text.to_owned()),
+    }
+}
+
 /// Adds the `[compatibility]` rows of `companion` to `text`. Both were read before, so a
 /// row that is in both was refused already.
 pub(super) fn merge(text: &str, companion: &str) -> Outcome<String> {

@@ -3,8 +3,6 @@
 
 use std::path::Path;
 
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use provisioning_installers::{Generation, Prefix};
 use provisioning_package::{Kind, PackageName, Version};
@@ -15,7 +13,7 @@ use super::reach::{CLOCK_SLACK, probe};
 use super::{Problem, Report};
 use crate::context::Context;
 use crate::failure::{Failure, Outcome};
-use crate::planning::Registry;
+use crate::planning::{Registry, news_of};
 use crate::settings::RegistryLocation;
 
 /// Metadata that ends within this time is worth a word: its keys are offline.
@@ -251,7 +249,7 @@ async fn old_client(registry: &mut Registry, context: &Context) -> Outcome<Optio
     }))
 }
 
-/// The followed bundle was withdrawn, or its support is over.
+/// The followed bundle was withdrawn, or its support is over or soon will be.
 async fn bundle(
     registry: &mut Registry,
     current: &Generation,
@@ -260,44 +258,6 @@ async fn bundle(
     let Some(followed) = &current.requests.bundle else {
         return Ok(None);
     };
-    let name = &followed.name;
-    let reader = registry.reader(context).await?;
-    let document = reader.bundle(name).await?;
-    let sequences = document.into_iter().flat_map(|it| it.sequences);
-    let sequence = sequences
-        .into_iter()
-        .find(|it| it.sequence == followed.sequence);
-    let Some(sequence) = sequence else {
-        return Ok(Some(Problem::new(
-            "bundle-gone",
-            format!(
-                "the registry has no bundle `{name}` #{} any more",
-                followed.sequence
-            ),
-            "`provisioning bundle list` shows what there is",
-        )));
-    };
-    if let Some(withdrawn) = &sequence.withdrawn {
-        return Ok(Some(Problem::new(
-            "bundle-withdrawn",
-            format!(
-                "bundle `{name}` #{} was withdrawn: {}",
-                followed.sequence, withdrawn.reason
-            ),
-            "`provisioning upgrade`, or `provisioning install stable`",
-        )));
-    }
-    let today: Date = context.now().to_zoned(TimeZone::UTC).date();
-    let is_over = sequence.lts_until.is_some_and(|it| it < today);
-    Ok(is_over.then(|| {
-        let until = sequence
-            .lts_until
-            .map(|it| it.to_string())
-            .unwrap_or_default();
-        Problem::new(
-            "bundle-unsupported",
-            format!("bundle `{name}` was supported until {until}"),
-            "`provisioning bundle list` shows newer ones; `provisioning install NAME` moves there",
-        )
-    }))
+    let news = news_of(registry, followed, context).await?;
+    Ok(news.map(|it| Problem::new(it.code(), it.to_string(), it.fix())))
 }

@@ -134,7 +134,7 @@ fn read(file: &Path, context: &Context) -> Outcome<Archive> {
 }
 
 /// What an archive runs on: the end of its file name tells, and `any` has no ending.
-fn target_of(file: &Path) -> Target {
+pub(crate) fn target_of(file: &Path) -> Target {
     let name = file.file_name().and_then(|it| it.to_str()).unwrap_or("");
     let stem = [ArchiveFormat::TarZst, ArchiveFormat::TarGz]
         .into_iter()
