@@ -10,7 +10,7 @@ use super::{Db, DbError, QuietTx};
 /// Every table in an order in which each comes after those that it refers to, and the
 /// columns that order its rows. A test compares it with the schema.
 pub(crate) const TABLES: &[Table] = &[
-    Table::new("registry", "only_row"),
+    Table::seeded("registry", "only_row", 1),
     Table::new("tokens", "id"),
     Table::new("names", "name"),
     Table::new("packages", "name"),
@@ -24,7 +24,7 @@ pub(crate) const TABLES: &[Table] = &[
     Table::new("namespaces", "kind"),
     Table::new("owners", "package, holder"),
     Table::new("invitations", "id"),
-    Table::new("oidc_issuers", "name"),
+    Table::seeded("oidc_issuers", "name", 2),
     Table::new("trusted_publishers", "id"),
     Table::new("oidc_seen", "issuer, token"),
     Table::new("versions", "package, version"),
@@ -60,6 +60,8 @@ pub(crate) struct Table {
     pub(crate) name: &'static str,
     /// The columns of its primary key.
     key: &'static str,
+    /// Rows that a fresh schema has by itself.
+    pub(crate) seeds: u64,
 }
 
 /// A value of a row; what is null is of no kind until it meets its column.
@@ -104,7 +106,11 @@ impl Cell {
 
 impl Table {
     const fn new(name: &'static str, key: &'static str) -> Self {
-        Self { name, key }
+        Self::seeded(name, key, 0)
+    }
+
+    const fn seeded(name: &'static str, key: &'static str, seeds: u64) -> Self {
+        Self { name, key, seeds }
     }
 }
 
@@ -290,6 +296,12 @@ mod tests {
         .unwrap();
         let tables: Vec<String> = rows.into_iter().map(|(name,)| name).collect();
         assert_eq!(tables, listed);
+        let mut connection = db.pool().acquire().await.unwrap();
+        for table in TABLES {
+            let rows = count(&mut connection, table).await.unwrap();
+            assert_eq!(rows, table.seeds, "rows of a fresh `{}`", table.name);
+        }
+        drop(connection);
         for table in TABLES {
             let columns = db.columns(table).await.unwrap();
             for key in table.key.split(", ") {

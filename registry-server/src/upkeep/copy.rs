@@ -9,8 +9,6 @@ use crate::db::{Db, QuietTx};
 
 /// Rows that are read at a time.
 const PAGE_ROWS: u64 = 1000;
-/// The table that a fresh schema has one row in.
-const SEEDED: &str = "registry";
 
 /// A table after copying.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -39,7 +37,7 @@ async fn copy(from: &Db, to: &Db) -> Result<Vec<CopiedTable>, UpkeepError> {
     let mut target = to.write_quietly().await?;
     for table in TABLES {
         let rows = rows::count(target.connection(), table).await?;
-        if rows > u64::from(table.name == SEEDED) {
+        if rows > table.seeds {
             return Err(UpkeepError::NotEmpty { table: table.name });
         }
     }
