@@ -77,7 +77,7 @@ async fn switches_are_thrown_and_cleared_while_the_registry_runs() {
 
 #[tokio::test]
 async fn an_operator_stops_one_token_from_the_command_line() {
-    let registry = Registry::start();
+    let registry = Registry::start_lasting();
     let rogue = token(&registry, "rogue", "bundles");
     let good = token(&registry, "good", "bundles");
     let reason = ["--reason", "it published nonsense"];
