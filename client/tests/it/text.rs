@@ -113,6 +113,14 @@ fn the_help_of_publish_explains_and_gives_examples() {
               [env: PROVISIONING_TRUSTED_PUBLISHING=]
               [default: auto]
 
+          --key <FILE>
+              Key file to sign with; may be given several times [default: the key itself in
+              `PROVISIONING_SIGNING_KEY`]
+
+          --passphrase-file <FILE>
+              File whose first line is the passphrase of the key files [default:
+              `PROVISIONING_KEY_PASSPHRASE`, else it is asked for]
+
       -h, --help
               Print help (see a summary with '-h')
     "#);
