@@ -164,11 +164,12 @@ fn mend_package(
         Some(receipt) => copies.rebuild(&receipt, &faults)?,
         None => None,
     };
-    let (folder, list) = match built {
-        Some(folder) => (folder, None),
+    // Staged trees go when their staging does, so it stays until they have their places.
+    let (folder, list, _staging) = match built {
+        Some(folder) => (folder, None, None),
         None if archives.contains_key(&package.digest) => {
-            let staged = unpack(prefix, package, archives)?;
-            (staged.folder, Some(staged.receipt_file))
+            let (staging, staged) = unpack(prefix, package, archives)?;
+            (staged.folder, Some(staged.receipt_file), Some(staging))
         }
         None => return Ok(false),
     };
@@ -184,17 +185,18 @@ fn mend_package(
     Ok(true)
 }
 
-/// Unpacks a package under an unfinished name.
+/// Unpacks a package under an unfinished name, which lasts as long as the staging.
 fn unpack(
     prefix: &Prefix,
     package: &InstalledPackage,
     archives: &BTreeMap<Digest, PathBuf>,
-) -> Result<Staged, InstallError> {
+) -> Result<(Staging, Staged), InstallError> {
     let choice = Choice::of(package);
     let staging = Staging::of_files(prefix, &[&choice], archives)?;
-    staging
+    let staged = staging
         .take(&choice.digest)
-        .ok_or_else(|| store::not_in_store(&choice))
+        .ok_or_else(|| store::not_in_store(&choice))?;
+    Ok((staging, staged))
 }
 
 /// Puts what was built where it belongs; what stood there is under the unfinished name then.
