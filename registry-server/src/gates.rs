@@ -49,14 +49,19 @@ async fn review(
     if policy.review == Review::Nothing {
         return Ok(Vec::new());
     }
-    let mut facts = Vec::new();
-    for version in planned {
-        let new = &version.version;
+    let mut new = Vec::new();
+    {
         let mut connection = app.db.pool().acquire().await?;
-        let existing = existing_version(&mut connection, &new.package, &new.version).await?;
-        if existing.is_none() {
-            facts.push((&new.package, !app.db.has_package(&new.package).await?));
+        for version in planned.iter().map(|it| &it.version) {
+            let existing = existing_version(&mut connection, &version.package, &version.version);
+            if existing.await?.is_none() {
+                new.push(&version.package);
+            }
         }
+    }
+    let mut facts = Vec::new();
+    for package in new {
+        facts.push((package, !app.db.has_package(package).await?));
     }
     Ok(gate::review(
         policy.review,

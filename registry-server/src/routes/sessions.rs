@@ -248,17 +248,22 @@ async fn settle_known(app: &App, declared: &mut [DeclaredVersion]) -> Result<(),
 /// Says early what may not be added at all.
 async fn check_admission(app: &App, declared: &[DeclaredVersion]) -> Result<(), ServerError> {
     let policy = app.db.policy().await?;
-    let mut connection = app.db.pool().acquire().await?;
-    for one in declared {
-        let (name, version) = (&one.name, &one.version);
-        if existing_version(&mut connection, name, version)
-            .await?
-            .is_none()
-        {
-            let sizes = one.archives.iter().filter_map(|it| it.size);
-            admission::check(&mut connection, &policy, (name, version), sizes).await?;
-            admission::check_name(app, &policy, name).await?;
+    let mut new = Vec::new();
+    {
+        let mut connection = app.db.pool().acquire().await?;
+        for one in declared {
+            let (name, version) = (&one.name, &one.version);
+            let existing = existing_version(&mut connection, name, version).await?;
+            if existing.is_none() {
+                let sizes = one.archives.iter().filter_map(|it| it.size);
+                admission::check(&mut connection, &policy, (name, version), sizes).await?;
+                new.push(name);
+            }
         }
+    }
+    // Nobody asks for a second connection while holding one: a crowd would wait for itself.
+    for name in new {
+        admission::check_name(app, &policy, name).await?;
     }
     Ok(())
 }
