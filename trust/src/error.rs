@@ -347,6 +347,18 @@ pub enum TrustError {
         /// The file.
         file: String,
     },
+    /// The way to a target goes through a role that the snapshot does not list.
+    #[error(
+        "the registry's snapshot does not list `{role}`, the role that must be asked for `{path}`: \
+         something is being hidden, or the registry is damaged; nothing was believed; try again, \
+         or use another mirror"
+    )]
+    Unlisted {
+        /// The role.
+        role: String,
+        /// The target that was looked for.
+        path: String,
+    },
     /// More bytes were sent than can be right.
     #[error(
         "`{file}` is longer than the {bytes_max} bytes that it may have; the rest was not read"
@@ -413,7 +425,7 @@ impl TrustError {
             Self::NeverMet => "never-met",
             Self::BadSignature { .. } => "bad-signature",
             Self::Mismatch { .. } => "digest-mismatch",
-            Self::Missing { .. } => "metadata-missing",
+            Self::Missing { .. } | Self::Unlisted { .. } => "metadata-missing",
             Self::TooLarge { .. } => "too-large",
             Self::Malformed { .. } => "malformed-metadata",
             Self::Unreachable { .. } => "registry-unreachable",

@@ -122,7 +122,11 @@ impl SigstoreVerifier {
             other => other?,
         };
         self.store.take_failure()?;
-        self.walked.note(self.updater.trusted(), path, now);
+        let noted = self.walked.note(self.updater.trusted(), path, now);
+        noted.map_err(|role| TrustError::Unlisted {
+            role,
+            path: path.to_owned(),
+        })?;
         Ok(found)
     }
 

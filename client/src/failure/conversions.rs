@@ -179,6 +179,7 @@ fn way_out_of(problem: &TrustError) -> Option<&'static str> {
         | TrustError::BadSignature { .. }
         | TrustError::Mismatch { .. }
         | TrustError::Missing { .. }
+        | TrustError::Unlisted { .. }
         | TrustError::TooLarge { .. }
         | TrustError::Malformed { .. } => Some(
             "nothing of it is believed: try again later or without the mirror, then tell the \

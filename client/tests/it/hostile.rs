@@ -131,6 +131,9 @@ struct World {
     proxy: Proxy,
     /// Files of the registry as they were when the client first looked.
     past: Vec<(String, Vec<u8>)>,
+    /// A timestamp from before that. The one that the client knows already is no rollback:
+    /// it is good until it ends.
+    older_timestamp: Vec<u8>,
     keys: KeySet,
 }
 
@@ -139,6 +142,7 @@ impl World {
         let registry = Registry::start();
         let author = Client::of(&registry);
         author.publish(&Sample::first_party("core", "3.1.0"));
+        let older_timestamp = timestamp_of(&registry);
         author.publish(&Sample::extension("redis", "1.0.0"));
         author.publish(&Sample::extension("mongodb", "1.0.0"));
         let proxy = Proxy::before(&registry);
@@ -151,6 +155,7 @@ impl World {
             client,
             proxy,
             past: Vec::new(),
+            older_timestamp,
             keys,
         };
         world.past = world.files();
@@ -199,6 +204,11 @@ impl World {
         file["signatures"] = serde_json::to_value([key.sign(&message)]).unwrap();
         serde_json::to_vec(&file).unwrap()
     }
+}
+
+/// The timestamp that is served now.
+fn timestamp_of(registry: &Registry) -> Vec<u8> {
+    std::fs::read(registry.data().join("public/metadata/timestamp.json")).unwrap()
 }
 
 /// `7` of `/metadata/7.release.json`.
@@ -256,8 +266,8 @@ const ENDLESS: &[&str] = &["too-large"];
 
 fn timestamps(world: &World) -> Vec<Mutation> {
     let end = "/timestamp.json";
-    let now = std::fs::read(world.registry.data().join("public/metadata/timestamp.json")).unwrap();
-    let old = world.past(end);
+    let now = timestamp_of(&world.registry);
+    let old = world.older_timestamp.clone();
     let past_end = world.resigned(&now, Some("timestamp"), expired);
     let stranger = world.resigned(&now, None, |_| ());
     let unsigned = {

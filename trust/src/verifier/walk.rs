@@ -5,6 +5,11 @@
 //! what it has checked is remembered, as long as the same metadata is judged at the same
 //! instant, and a file whose whole way is known is found without asking again. Nothing here
 //! checks or believes anything: whatever was not walked before is left to `sigstore-tuf`.
+//!
+//! In one thing it is stricter. `sigstore-tuf` passes over a role that a delegation names and
+//! the snapshot does not list, so that whoever holds the snapshot's key could make a whole
+//! role's files look as if they had never been. Here such a way is refused, as python-tuf
+//! refuses it.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -17,9 +22,14 @@ const ROLES_MAX: usize = 32;
 /// A role, and the role that delegates to it.
 type Edge = (String, String);
 
-/// Something on the way was not checked before: `sigstore-tuf` has to walk.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct NotWalked;
+/// Why the way was not walked to its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// Something on it was not checked before: `sigstore-tuf` has to walk.
+    NotWalked,
+    /// It leads through this role, and the snapshot does not list it.
+    Unlisted(String),
+}
 
 /// Delegations that were checked, all at one instant.
 #[derive(Debug, Default)]
@@ -36,26 +46,36 @@ impl Walked {
         trusted: &TrustedMetadataSet,
         path: &str,
         now: Timestamp,
-    ) -> Result<Option<TargetFile>, NotWalked> {
+    ) -> Result<Option<TargetFile>, Stop> {
         if self.at != Some(now) {
-            return Err(NotWalked);
+            return Err(Stop::NotWalked);
         }
         let found = walk(trusted, path, |edge| self.edges.contains(edge))?;
         Ok(found.cloned())
     }
 
     /// Remembers the way to `path`, which `sigstore-tuf` has walked at `now` without an error.
-    pub(super) fn note(&mut self, trusted: &TrustedMetadataSet, path: &str, now: Timestamp) {
+    /// Fails with the role that it passed over because the snapshot does not list it.
+    pub(super) fn note(
+        &mut self,
+        trusted: &TrustedMetadataSet,
+        path: &str,
+        now: Timestamp,
+    ) -> Result<(), String> {
         if self.at != Some(now) {
             self.edges.clear();
             self.at = Some(now);
         }
         let edges = &mut self.edges;
-        // Where it stops early, less is remembered.
-        let _ = walk(trusted, path, |edge| {
+        let walked = walk(trusted, path, |edge| {
             edges.insert(edge.clone());
             true
         });
+        match walked {
+            Err(Stop::Unlisted(role)) => Err(role),
+            // Where it stops early, less is remembered.
+            Ok(_) | Err(Stop::NotWalked) => Ok(()),
+        }
     }
 }
 
@@ -64,16 +84,22 @@ fn walk<'t>(
     trusted: &'t TrustedMetadataSet,
     path: &str,
     mut may_go: impl FnMut(&Edge) -> bool,
-) -> Result<Option<&'t TargetFile>, NotWalked> {
+) -> Result<Option<&'t TargetFile>, Stop> {
     let mut open: Vec<Edge> = vec![("targets".to_owned(), "root".to_owned())];
     let mut seen = BTreeSet::new();
     while let Some(edge) = open.pop() {
         if seen.contains(&edge.0) {
             continue;
         }
-        let role = trusted.targets_role(&edge.0).ok_or(NotWalked)?;
+        let Some(role) = trusted.targets_role(&edge.0) else {
+            return Err(if is_listed(trusted, &edge.0) {
+                Stop::NotWalked
+            } else {
+                Stop::Unlisted(edge.0)
+            });
+        };
         if seen.len() >= ROLES_MAX || !may_go(&edge) {
-            return Err(NotWalked);
+            return Err(Stop::NotWalked);
         }
         seen.insert(edge.0.clone());
         if let Some(found) = role.target(path) {
@@ -83,9 +109,9 @@ fn walk<'t>(
         for child in role.delegations.iter().flat_map(|it| &it.roles) {
             let is_reserved = ["root", "targets", "snapshot", "timestamp"];
             if is_reserved.contains(&child.name.as_str()) {
-                return Err(NotWalked);
+                return Err(Stop::NotWalked);
             }
-            if child.matches_path(path).map_err(|_| NotWalked)? {
+            if child.matches_path(path).map_err(|_| Stop::NotWalked)? {
                 children.push((child.name.clone(), edge.0.clone()));
                 if child.terminating {
                     open.clear();
@@ -97,4 +123,10 @@ fn walk<'t>(
         open.extend(children.into_iter().rev());
     }
     Ok(None)
+}
+
+/// Whether the snapshot says which version of `role` there is.
+fn is_listed(trusted: &TrustedMetadataSet, role: &str) -> bool {
+    let snapshot = trusted.snapshot();
+    snapshot.is_some_and(|it| it.meta.contains_key(&format!("{role}.json")))
 }

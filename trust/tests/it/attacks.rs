@@ -90,6 +90,26 @@ impl Scene {
         .await
     }
 
+    /// Serves the newest snapshot, edited, as whoever holds the keys of snapshot and timestamp
+    /// can.
+    fn serve_snapshot(&self, edit: impl Fn(&mut Value)) {
+        let snapshot = newest(&self.registry, "snapshot");
+        let forged = self.forge(&snapshot, &["snapshot"], |signed| {
+            signed["version"] = json!(90);
+            edit(&mut signed["meta"]);
+        });
+        let pin = facts(&forged);
+        let timestamp = self.forge("timestamp.json", &["timestamp"], |signed| {
+            signed["version"] = json!(90);
+            signed["meta"]["snapshot.json"] = json!({
+                "version": 90, "length": pin.length, "hashes": {"sha256": pin.digest.hex()},
+            });
+        });
+        let wire = &self.registry.wire;
+        wire.put("metadata/90.snapshot.json", &forged);
+        wire.put("metadata/timestamp.json", &timestamp);
+    }
+
     /// A metadata file, edited and signed with keys that the attacker holds.
     fn forge(&self, file: &str, labels: &[&str], edit: impl Fn(&mut Value)) -> Vec<u8> {
         let bytes = self.registry.wire.get(&format!("metadata/{file}"));
@@ -395,35 +415,48 @@ async fn a_bin_that_lists_a_core_is_not_asked_for_it() {
 async fn a_snapshot_that_drops_or_lowers_a_role_is_refused() {
     for (what, code) in [("drops", "digest-mismatch"), ("lowers", "rollback")] {
         let scene = Scene::new().await;
-        let snapshot = newest(&scene.registry, "snapshot");
-        let forged = scene.forge(&snapshot, &["snapshot"], |signed| {
-            signed["version"] = json!(90);
+        scene.serve_snapshot(|meta| {
             if what == "drops" {
-                signed["meta"]
-                    .as_object_mut()
-                    .unwrap()
-                    .remove("bin-07.json");
+                meta.as_object_mut().unwrap().remove("bin-07.json");
             } else {
-                signed["meta"]["release.json"]["version"] = json!(1);
+                meta["release.json"]["version"] = json!(1);
             }
         });
-        let pin = facts(&forged);
-        let timestamp = scene.forge("timestamp.json", &["timestamp"], |signed| {
-            signed["version"] = json!(90);
-            signed["meta"]["snapshot.json"] = json!({
-                "version": 90, "length": pin.length, "hashes": {"sha256": pin.digest.hex()},
-            });
-        });
-        scene
-            .registry
-            .wire
-            .put("metadata/90.snapshot.json", &forged);
-        scene
-            .registry
-            .wire
-            .put("metadata/timestamp.json", &timestamp);
         let error = scene.read().await.unwrap_err();
         assert_eq!(error.code(), code, "{what}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_that_the_snapshot_does_not_list_cannot_be_hidden_from_a_stranger() {
+    let bin = format!("bin-{}", &Digest::of(REDIS.as_bytes()).hex()[..2]);
+    for (role, hidden, shown) in [
+        ("release", CORE, (REDIS, "redis two")),
+        ("extensions", REDIS, (CORE, "core two")),
+        (&*bin, REDIS, (CORE, "core two")),
+    ] {
+        let scene = Scene::new().await;
+        scene.serve_snapshot(|meta| {
+            let meta = meta.as_object_mut().unwrap();
+            meta.remove(&format!("{role}.json")).unwrap();
+        });
+        // A machine that knows nothing newer: no rollback can tell it.
+        let state = tempfile::tempdir().unwrap();
+        let now = scene.registry.now;
+        let mut client = scene.registry.client(state.path()).await.unwrap();
+        let (path, text) = shown;
+        let found = client.target(path, now).await.unwrap();
+        assert_eq!(found.as_deref(), Some(text.as_bytes()), "{role}");
+        // One by one, among others, and again in a process that has it all on disk.
+        for _ in 0..2 {
+            for paths in [vec![hidden], vec![hidden, CORE, REDIS]] {
+                let paths: Vec<_> = paths.into_iter().map(str::to_owned).collect();
+                let error = client.targets(&paths, now).await.unwrap_err();
+                assert_eq!(error.code(), "metadata-missing", "{role}: {error}");
+                assert!(error.to_string().contains(role), "{error}");
+            }
+            client = scene.registry.client(state.path()).await.unwrap();
+        }
     }
 }
 
