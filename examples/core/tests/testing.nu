@@ -10,8 +10,11 @@ export def fresh-workspace []: nothing -> path {
 }
 
 # Run the core's command in a workspace; answers stdout, stderr and exit_code.
+# The prefix is the workspace, which holds nothing: what the caller has installed is not what is tested.
 export def --wrapped core [workspace: path, ...words: string]: nothing -> record {
-    ^$nu.current-exe $CLI ...($words | take until {|it| $it == "--" }) --workspace $workspace ...($words | skip until {|it| $it == "--" } | skip 1) | complete
+    with-env { PROVISIONING_PREFIX: $workspace } {
+        ^$nu.current-exe $CLI ...($words | take until {|it| $it == "--" }) --workspace $workspace ...($words | skip until {|it| $it == "--" } | skip 1) | complete
+    }
 }
 
 # The servers of a workspace as records.
