@@ -183,16 +183,22 @@ fn copied(item: &Item) -> Item {
     Item::Table(table)
 }
 
-/// Sets a key, keeping where it stands; takes it away where there is nothing to say.
+/// Sets a key, keeping where it stands and the comments before and after it; takes it away
+/// where there is nothing to say.
 fn put(table: &mut dyn TableLike, key: &str, item: Option<Item>) {
-    match item {
-        None => {
-            table.remove(key);
-        }
-        Some(item) => {
-            table.insert(key, item);
-        }
+    let Some(mut item) = item else {
+        table.remove(key);
+        return;
+    };
+    // `insert` would format the key anew, without its comments.
+    let Some(old) = table.get_mut(key) else {
+        table.insert(key, item);
+        return;
+    };
+    if let (Some(old), Some(new)) = (old.as_value(), item.as_value_mut()) {
+        *new.decor_mut() = old.decor().clone();
     }
+    *old = item;
 }
 
 fn pinned<'m>(members: impl Iterator<Item = &'m (PackageName, Version)>) -> Vec<String> {
@@ -295,6 +301,7 @@ mod tests {
             written.contains("# what people see\nname = \"Another title\""),
             "{written}"
         );
+        assert!(written.contains("core = \"3.2.2\" # pinned"), "{written}");
         assert!(!written.contains("redis"), "{written}");
         assert!(written.ends_with("# the end\n"), "{written}");
         let read = VersionsToml::parse(&written, None).unwrap();
