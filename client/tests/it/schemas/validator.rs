@@ -147,6 +147,14 @@ fn matches(pattern: &str, text: &str) -> bool {
                     .bytes()
                     .all(|it| matches!(it, b'0'..=b'9' | b'a'..=b'z'))
         }),
+        "^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$" => {
+            let is_plain = |it: u8| matches!(it, b'0'..=b'9' | b'a'..=b'z');
+            let ends = [text.bytes().next(), text.bytes().last()];
+            ends.into_iter().all(|it| it.is_some_and(is_plain))
+                && text
+                    .bytes()
+                    .all(|it| is_plain(it) || matches!(it, b'.' | b'-'))
+        }
         "^[0-9]+\\.[0-9]+\\.[0-9]+" => text.parse::<semver::Version>().is_ok(),
         "^[0-9]{4}-[0-9]{2}-[0-9]{2}T.*Z$" => text.parse::<jiff::Timestamp>().is_ok(),
         "^[0-9]{4}-[0-9]{2}-[0-9]{2}$" => text.parse::<jiff::civil::Date>().is_ok(),
