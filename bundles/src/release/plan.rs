@@ -276,7 +276,7 @@ mod tests {
         );
         assert_eq!(
             found,
-            ["core 3.2.2", "platform 2.6.0", "workspace -", "redis -"]
+            ["core 3.2.2", "platform 2.6.0", "redis -", "workspace -"]
         );
     }
 
@@ -292,7 +292,7 @@ mod tests {
         let held = "core 4.0.0 waits for platform workspace";
         assert_eq!(
             found,
-            [held, "platform 2.5.4", "workspace -", "redis 2.0.0"]
+            [held, "platform 2.5.4", "redis 2.0.0", "workspace -"]
         );
         let all = [("platform", Bump::Major), ("workspace", Bump::Major)];
         let found = planned(&packages, &all);
@@ -301,8 +301,8 @@ mod tests {
             [
                 "core 4.0.0",
                 "platform 3.0.0",
-                "workspace 2.0.0",
-                "redis 2.0.0"
+                "redis 2.0.0",
+                "workspace 2.0.0"
             ]
         );
     }
