@@ -282,7 +282,7 @@ async fn a_waiver_has_a_name_a_reason_and_an_audit_row() {
         (&*gate.verdict, gate.reason.as_deref()),
         ("waived", Some("the lab is closed"))
     );
-    assert_eq!(gate.by.as_deref(), Some("admin"));
+    assert_eq!(gate.by.as_deref(), Some("admin-token"));
     let shown = gated.document().await;
     assert_eq!(shown.sequences[0].gates, moved.sequences[0].gates);
     let backup = gated.registry.file("backup");
