@@ -18,6 +18,7 @@
 //! | `opening` | what a start finds, and the first metadata |
 //! | `render` | the bytes of each target |
 //! | `accepted` | what people have signed, put in force |
+//! | `beating` | saying that this server lives while it signs |
 //! | `files` | writing and reading them |
 //! | `keys` | the private keys at hand |
 //! | `shared` | signing keys of several servers |
@@ -43,6 +44,7 @@ use crate::problem::{Code, Refusal, ServerError};
 use crate::settings::CrashPoint;
 
 mod accepted;
+mod beating;
 mod files;
 mod keys;
 mod opening;
@@ -52,6 +54,7 @@ mod subject;
 mod turn;
 mod view;
 
+use beating::while_beating;
 use files::{load, switch_of, write_metadata, write_targets};
 pub(crate) use opening::Opening;
 pub(crate) use render::{ScriptFacts, Site, newest, render, render_in};
@@ -476,23 +479,5 @@ impl ReadSide {
         }
         self.is_timestamp_due.store(false, Ordering::Release);
         Ok(())
-    }
-}
-
-/// Says that this server lives for as long as `signing` takes.
-async fn while_beating<T>(
-    db: &Db,
-    right: &SigningRight,
-    signing: impl Future<Output = Result<T, ServerError>>,
-) -> Result<T, ServerError> {
-    let mut signing = std::pin::pin!(signing);
-    loop {
-        tokio::select! {
-            done = &mut signing => return done,
-            () = tokio::time::sleep(turn::BEAT_EVERY) => {
-                // A database that does not answer is found out by the signing itself.
-                let _ = db.beat_signing(right).await;
-            }
-        }
     }
 }
