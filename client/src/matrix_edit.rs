@@ -162,16 +162,17 @@ fn draft_table<'d>(
 
 fn find_draft<'d>(document: &'d DocumentMut, name: &BundleName) -> Option<&'d dyn TableLike> {
     let bundles = document.get("bundles")?.as_table_like()?;
-    if let Some(found) = bundles.get(name.as_str()) {
-        return found.as_table_like();
+    // `[bundles.a.b]` makes a table `a`, which is no draft of its own.
+    let is_draft = |it: &&dyn TableLike| it.iter().any(|(_, it)| !it.is_table_like());
+    let quoted = bundles.get(name.as_str()).and_then(Item::as_table_like);
+    if let Some(found) = quoted.filter(is_draft) {
+        return Some(found);
     }
     let mut table = bundles;
     for part in name.as_str().split('.') {
         table = table.get(part)?.as_table_like()?;
     }
-    // `[bundles.a.b]` makes a table `a`, which is no draft of its own.
-    let is_draft = table.iter().any(|(_, it)| !it.is_table_like());
-    is_draft.then_some(table)
+    Some(table).filter(is_draft)
 }
 
 /// A table that stands where it is put, not where the one that it was copied from stands.
