@@ -161,10 +161,19 @@ fn judge_target(
     tests: &BTreeSet<String>,
     known: &[KnownEvidence],
 ) -> Judgement {
+    // Of two that arrived in one second, the one that failed counts.
     let newest = known
         .iter()
         .filter(|it| covers(sequence, target, &it.evidence))
-        .max_by_key(|it| (it.received_at, it.evidence.finished_at, it.digest));
+        .max_by_key(|it| {
+            let evidence = &it.evidence;
+            (
+                it.received_at,
+                evidence.finished_at,
+                !evidence.passed,
+                it.digest,
+            )
+        });
     let Some(newest) = newest else {
         return Judgement {
             gate,
