@@ -48,7 +48,9 @@ fn the_short_help_names_every_command_with_its_purpose() {
     deprecate    Say that a package should not be used any more
     owner        Say who has which role in a package, and which CI may publish it
     compat       Ask, check, push and show the compatibility matrix
-    bundle       Check, publish and show bundles
+    update       Move bundles from testing to stable together
+    release      Plan and run releases, write their notes and pipelines
+    bundle       Create, test, publish, promote and compare bundles
     trust        Show what is believed of the registry, and sign for it
     registry     Remember, list and forget registries
     login        Store a token for the registry
